@@ -1,0 +1,38 @@
+/**
+ * The port to the files of a table: immutable, named by absolute location (`file:///…`, later `s3://…`).
+ * Implementations: localStorage.ts and inMemoryStorage.ts; one contract test runs on both.
+ */
+export interface StoredFile {
+  readonly location: string
+  readonly length: number
+  readonly modifiedMs: number
+}
+
+export interface Storage {
+  /** The whole file. Rejects with StorageError `NOT_FOUND`, `CORRUPT` or `UNAVAILABLE`. */
+  read(location: string): Promise<Buffer>
+  /**
+   * Creates a new file, durable (file and folder synced) before it resolves. Never replaces one: an existing file of
+   * that name rejects with StorageError `EXISTS`. A failed write leaves no file under that name.
+   */
+  create(location: string, bytes: Uint8Array): Promise<void>
+  /** Length in bytes, or undefined where there is no such file. */
+  size(location: string): Promise<number | undefined>
+  /** Every file below a folder location. */
+  list(folder: string): AsyncIterable<StoredFile>
+  /** Only upkeep deletes (invariant I5). Deleting what is not there is not an error. */
+  delete(location: string): Promise<void>
+}
+
+export type StorageErrorCode = 'NOT_FOUND' | 'EXISTS' | 'NO_SPACE' | 'READ_ONLY' | 'DENIED' | 'CORRUPT' | 'UNAVAILABLE'
+
+export class StorageError extends Error {
+  override readonly name = 'StorageError'
+  readonly code: StorageErrorCode
+  readonly location: string
+  constructor(code: StorageErrorCode, location: string, what: string, cause?: unknown) {
+    super(`${what} · ${location}`, { cause })
+    this.code = code
+    this.location = location
+  }
+}
