@@ -78,11 +78,21 @@ export const validationReasons: readonly ValidationReason[] = [
   'wrong_unit',
 ]
 
+/** A lone surrogate has no UTF-8 form (Unicode 17, section 3.9, D76 and D92). */
+export const transformationReasons = ['unencodable_string'] as const
+export type TransformationReason = (typeof transformationReasons)[number]
+
+export const processingReasons = ['internal'] as const
+export type ProcessingReason = (typeof processingReasons)[number]
+
+/** Why a sample of a decoded payload is refused. */
+export type SampleReason = ValidationReason | TransformationReason | ProcessingReason
+
 /** Every reason of each error type. */
 export const reasonsByType: Readonly<Record<ErrorType, readonly string[]>> = {
   VALIDATION_ERROR: validationReasons,
-  TRANSFORMATION_ERROR: ['unencodable_string'],
+  TRANSFORMATION_ERROR: transformationReasons,
   DESERIALIZATION_ERROR: deserializationReasons,
-  PROCESSING_ERROR: ['internal'],
+  PROCESSING_ERROR: processingReasons,
   UNKNOWN_ERROR: ['unknown'],
 }
