@@ -1,0 +1,109 @@
+import com.fasterxml.jackson.databind.JsonNode;
+import java.io.IOException;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.UUID;
+import org.apache.iceberg.AppendFiles;
+import org.apache.iceberg.DataFile;
+import org.apache.iceberg.ExpireSnapshots;
+import org.apache.iceberg.FileFormat;
+import org.apache.iceberg.FileScanTask;
+import org.apache.iceberg.PartitionKey;
+import org.apache.iceberg.RewriteFiles;
+import org.apache.iceberg.Schema;
+import org.apache.iceberg.Table;
+import org.apache.iceberg.UpdateProperties;
+import org.apache.iceberg.data.GenericRecord;
+import org.apache.iceberg.data.InternalRecordWrapper;
+import org.apache.iceberg.data.Record;
+import org.apache.iceberg.data.parquet.GenericParquetReaders;
+import org.apache.iceberg.data.parquet.GenericParquetWriter;
+import org.apache.iceberg.expressions.Expressions;
+import org.apache.iceberg.io.CloseableIterable;
+import org.apache.iceberg.io.DataWriter;
+import org.apache.iceberg.parquet.Parquet;
+import org.apache.iceberg.types.Types;
+
+/** The operations that commit, each once and as another engine does it. Values are those of the table's schema. */
+class Changing {
+  static void change(Table table, JsonNode operation) throws IOException {
+    switch (operation.get("op").asText()) {
+      case "append" -> append(table, operation.get("rows"));
+      case "compact" -> compact(table);
+      case "rewriteManifests" -> table.rewriteManifests().clusterBy(file -> "all").commit();
+      case "deleteFiles" -> table.newDelete()
+          .deleteFromRowFilter(Values.filter(operation.get("filter"), table.schema())).commit();
+      case "rollbackTo" -> table.manageSnapshots().rollbackTo(operation.get("snapshotId").asLong()).commit();
+      case "expireSnapshots" -> expire(table, operation);
+      case "updateProperties" -> updateProperties(table, operation);
+      default -> throw new IllegalArgumentException("no such operation");
+    }
+  }
+
+  private static void append(Table table, JsonNode rows) throws IOException {
+    AppendFiles append = table.newAppend();
+    for (JsonNode row : rows) {
+      Record record = GenericRecord.create(table.schema());
+      for (Types.NestedField field : table.schema().columns()) {
+        record.setField(field.name(), Values.fromJson(row.get(field.name()), field.type()));
+      }
+      append.appendFile(write(table, List.of(record)));
+    }
+    append.commit();
+  }
+
+  private static void compact(Table table) throws IOException {
+    Map<String, List<DataFile>> partitions = new LinkedHashMap<>();
+    for (FileScanTask task : Reading.plan(table, Expressions.alwaysTrue())) {
+      partitions.computeIfAbsent(task.file().partition().toString(), key -> new ArrayList<>()).add(task.file());
+    }
+    RewriteFiles rewrite = table.newRewrite();
+    for (List<DataFile> files : partitions.values()) {
+      if (files.size() < 2) continue;
+      List<Record> rows = new ArrayList<>();
+      for (DataFile file : files) rows.addAll(read(table, file));
+      files.forEach(rewrite::deleteFile);
+      rewrite.addFile(write(table, rows));
+    }
+    rewrite.commit();
+  }
+
+  private static void expire(Table table, JsonNode operation) {
+    ExpireSnapshots expire = table.expireSnapshots().cleanExpiredFiles(true);
+    expire.expireOlderThan(operation.get("olderThanMs").asLong());
+    expire.retainLast(operation.get("retainLast").asInt()).commit();
+  }
+
+  private static void updateProperties(Table table, JsonNode operation) {
+    UpdateProperties update = table.updateProperties();
+    operation.path("set").fields().forEachRemaining(entry -> update.set(entry.getKey(), entry.getValue().asText()));
+    operation.path("remove").forEach(key -> update.remove(key.asText()));
+    update.commit();
+  }
+
+  private static List<Record> read(Table table, DataFile file) throws IOException {
+    Schema schema = table.schema();
+    try (CloseableIterable<Record> rows = Parquet.read(table.io().newInputFile(file.location())).project(schema)
+        .createReaderFunc(type -> GenericParquetReaders.buildReader(schema, type)).build()) {
+      List<Record> list = new ArrayList<>();
+      rows.forEach(list::add);
+      return list;
+    }
+  }
+
+  /** One data file of rows that share a partition. */
+  private static DataFile write(Table table, List<Record> rows) throws IOException {
+    PartitionKey partition = new PartitionKey(table.spec(), table.schema());
+    partition.partition(new InternalRecordWrapper(table.schema().asStruct()).wrap(rows.get(0)));
+    String name = FileFormat.PARQUET.addExtension(UUID.randomUUID().toString());
+    String location = table.locationProvider().newDataLocation(table.spec(), partition, name);
+    DataWriter<Record> writer = Parquet.writeData(table.io().newOutputFile(location)).forTable(table)
+        .createWriterFunc(GenericParquetWriter::create).withPartition(partition).build();
+    try (writer) {
+      writer.write(rows);
+    }
+    return writer.toDataFile();
+  }
+}

@@ -1,0 +1,114 @@
+/**
+ * The outside readers of Iceberg tables (hack/readers) as typed functions: pyiceberg, DuckDB and Iceberg Java, and the
+ * commits that Iceberg Java makes as another engine. Each call is one process for all its operations; it never keeps
+ * one running. The first call on a machine installs the readers, which takes up to a minute.
+ */
+import { execFile } from 'node:child_process'
+import { promisify } from 'node:util'
+
+export const readerNames = ['pyiceberg', 'duckdb', 'java'] as const
+export type ReaderName = (typeof readerNames)[number]
+
+/** timestamptz: microseconds since the epoch as decimal text; binary: base64; map: an object. */
+export type Cell = string | number | boolean | null | { readonly [key: string]: string }
+export type Row = Readonly<Record<string, Cell>>
+
+export type Filter =
+  | {
+      readonly column: string
+      readonly is: 'eq' | 'lt' | 'le' | 'gt' | 'ge'
+      readonly value: string | number | boolean
+    }
+  | { readonly column: string; readonly is: 'in'; readonly value: readonly (string | number)[] }
+  | { readonly column: string; readonly is: 'startsWith'; readonly value: string }
+  | { readonly column: string; readonly is: 'null' | 'notNull' }
+  | { readonly and: readonly Filter[] }
+  | { readonly or: readonly Filter[] }
+  | { readonly not: Filter }
+
+export type Reading =
+  | { readonly op: 'count'; readonly filter?: Filter }
+  | { readonly op: 'sum'; readonly column: string; readonly filter?: Filter }
+  | { readonly op: 'rows'; readonly columns?: readonly string[]; readonly filter?: Filter }
+  /** Writes `<path>.<reader>.ndjson`, one JSON array of the columns' cells a line. */
+  | { readonly op: 'dump'; readonly columns: readonly string[]; readonly path: string; readonly filter?: Filter }
+  | { readonly op: 'snapshots' }
+  | { readonly op: 'files' }
+
+/** Commits by Iceberg Java. */
+export type Change =
+  | { readonly op: 'append'; readonly rows: readonly Row[] }
+  | { readonly op: 'compact' }
+  | { readonly op: 'rewriteManifests' }
+  | { readonly op: 'deleteFiles'; readonly filter: Filter }
+  | { readonly op: 'rollbackTo'; readonly snapshotId: string }
+  | { readonly op: 'expireSnapshots'; readonly olderThanMs: number; readonly retainLast: number }
+  | {
+      readonly op: 'updateProperties'
+      readonly set?: Readonly<Record<string, string>>
+      readonly remove?: readonly string[]
+    }
+
+export interface SnapshotSeen {
+  readonly id: string
+  readonly parentId: string | null
+  readonly sequenceNumber: number
+  readonly operation: string
+  readonly summary: Readonly<Record<string, string>>
+}
+
+export interface FileSeen {
+  readonly path: string
+  readonly rows: number
+  readonly bytes: number
+}
+
+/** The answer to each operation, by its `op`. */
+export interface Answers {
+  /** `files`: how many data files the reader would open; DuckDB does not say. */
+  count: { readonly rows: number; readonly files?: number }
+  /** `sum`: decimal text, exact for integers and the correctly rounded double for doubles. */
+  sum: { readonly rows: number; readonly nulls: number; readonly sum: string }
+  rows: { readonly rows: readonly Row[] }
+  dump: { readonly rows: number; readonly path: string }
+  /** Null from DuckDB. */
+  snapshots: { readonly snapshots: readonly SnapshotSeen[] } | null
+  files: { readonly files: readonly FileSeen[] } | null
+}
+export type Answer<R extends Reading> = Answers[R['op']]
+type AnswersTo<R extends readonly Reading[]> = { -readonly [K in keyof R]: Answer<R[K]> }
+
+const programs = {
+  python: new URL('../../hack/readers/read-python', import.meta.url).pathname,
+  java: new URL('../../hack/readers/read-java', import.meta.url).pathname,
+}
+const maxOutputBytes = 1 << 30
+
+/**
+ * Runs the operations with each of the readers; the answers are in the order of the operations.
+ * @param table a table's folder, as a path
+ */
+export async function read<const R extends readonly Reading[]>(
+  table: string,
+  operations: R,
+  readers: readonly ReaderName[] = readerNames,
+): Promise<Record<ReaderName, AnswersTo<R>>> {
+  const python = readers.filter(name => name !== 'java')
+  const [fromPython, fromJava] = await Promise.all([
+    python.length > 0 ? run(programs.python, table, operations, ['--readers', python.join(',')]) : {},
+    readers.includes('java') ? run(programs.java, table, operations) : {},
+  ])
+  return { ...fromPython, ...fromJava } as Record<ReaderName, AnswersTo<R>>
+}
+
+/** Commits each change with Iceberg Java, in order. Resolves with the current snapshot's id after each. */
+export async function change(table: string, changes: readonly Change[]): Promise<readonly string[]> {
+  const answers = (await run(programs.java, table, changes)) as { java: readonly { snapshotId: string }[] }
+  return answers.java.map(answer => answer.snapshotId)
+}
+
+async function run(program: string, table: string, operations: readonly unknown[], more: readonly string[] = []) {
+  const given = ['--table', table, '--query', JSON.stringify(operations), ...more]
+  const { stdout } = await promisify(execFile)(program, given, { maxBuffer: maxOutputBytes })
+  return JSON.parse(stdout) as object
+}
