@@ -13,7 +13,8 @@ export interface Storage {
   read(location: string): Promise<Buffer>
   /**
    * Creates a new file, durable (file and folder synced) before it resolves. Never replaces one: an existing file of
-   * that name rejects with StorageError `EXISTS`. A failed write leaves no file under that name.
+   * that name rejects with StorageError `EXISTS`. A failed write leaves no partial file under that name; the whole one
+   * may be there where only making it durable failed (`UNAVAILABLE`).
    */
   create(location: string, bytes: Uint8Array): Promise<void>
   /** Length in bytes, or undefined where there is no such file. */
@@ -22,6 +23,12 @@ export interface Storage {
   list(folder: string): AsyncIterable<StoredFile>
   /** Only upkeep deletes (invariant I5). Deleting what is not there is not an error. */
   delete(location: string): Promise<void>
+}
+
+/** A storage that can also replace a small file in one step. Only hints are ever replaced: every other file is immutable. */
+export interface ReplacingStorage extends Storage {
+  /** Readers see the old bytes or the new ones, never a part. Not durable: a hint may go back after a power cut. */
+  replace(location: string, bytes: Uint8Array): Promise<void>
 }
 
 export type StorageErrorCode = 'NOT_FOUND' | 'EXISTS' | 'NO_SPACE' | 'READ_ONLY' | 'DENIED' | 'CORRUPT' | 'UNAVAILABLE'
