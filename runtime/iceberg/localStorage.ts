@@ -101,13 +101,14 @@ export function localStorage(newName: () => string, files: Files = nodeFiles): R
     }
   }
 
+  /** Locations begin with the folder as the caller spelled it. */
   async function* walk(folder: string): AsyncGenerator<StoredFile> {
-    for (const entry of await readFolder(folder)) {
-      const found = path.join(folder, entry.name)
-      if (entry.isDirectory()) yield* walk(found)
+    for (const entry of await readFolder(pathOf(folder))) {
+      const location = `${folder}/${entry.name}`
+      if (entry.isDirectory()) yield* walk(location)
       if (!entry.isFile()) continue
-      const status = await files.stat(found).catch(absent)
-      if (status !== undefined) yield { location: locationOf(found), length: status.size, modifiedMs: status.mtimeMs }
+      const status = await files.stat(pathOf(location)).catch(absent)
+      if (status !== undefined) yield { location, length: status.size, modifiedMs: status.mtimeMs }
     }
   }
 
@@ -159,7 +160,7 @@ export function localStorage(newName: () => string, files: Files = nodeFiles): R
 
     async *list(folder) {
       try {
-        yield* walk(pathOf(folder.replace(/\/+$/, '')))
+        yield* walk(folder.replace(/\/+$/, ''))
       } catch (cause) {
         throw storageError(folder, 'list the folder', cause)
       }
