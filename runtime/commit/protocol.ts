@@ -1,0 +1,66 @@
+/**
+ * The exactly-once protocol as the pipeline sees it: take positions, commit batches, audit when idle. It keeps no
+ * offsets of its own; every decision is made on what the tables and Kafka say at that moment.
+ */
+import type { TableMetadata } from '../iceberg/tableMetadata.ts'
+import type { OffsetMap, TopicPartition, TopicPartitionKey } from '../kafka.ts'
+import { idleAudit, type Position, takePositions } from './assign.ts'
+import { type Batch, type CommitResult, commitBatch } from './commitBatch.ts'
+import type { CommitContext, CommitPorts, CommitSettings } from './context.ts'
+import { initialise } from './initialise.ts'
+import { pendingFolder } from './rollForward.ts'
+import { loadErrors, loadRaw } from './tables.ts'
+
+/** Where the two tables stand, for `/status` and for the writers. */
+export interface TablesState {
+  readonly rawTable: TableMetadata
+  readonly errorsTable: TableMetadata
+  readonly rawSnapshotId: bigint
+  readonly rawSeq: number
+  readonly errorsSnapshotId: bigint
+  readonly errorsAppliedSeq: number
+  readonly offsets: OffsetMap
+  /** Error files announced by raw and not yet in the errors table. */
+  readonly pendingIntents: number
+  readonly lastCommitMs: number
+  /** Where the writer puts error files. */
+  readonly pendingFolder: string
+}
+
+export interface Protocol {
+  /** Steps 1 to 5 for a new assignment. Rejects with HaltError or the signal's reason. */
+  assign(partitions: readonly TopicPartition[], signal: AbortSignal): Promise<ReadonlyMap<TopicPartitionKey, Position>>
+  /** Steps 6 to 10. */
+  commit(batch: Batch, signal: AbortSignal): Promise<CommitResult>
+  /** Step 11; false means: assign anew. Rejects with HaltError, or with whatever a port rejects with. */
+  audit(expected: OffsetMap, partitions: readonly TopicPartition[], signal: AbortSignal): Promise<boolean>
+  state(): Promise<TablesState>
+}
+
+export function createProtocol(settings: CommitSettings, ports: CommitPorts): Protocol {
+  const context: CommitContext = { settings, ports, seen: {}, initialised: false, applied: 0 }
+  return {
+    async assign(partitions, signal) {
+      await initialise(context, signal)
+      return takePositions(context, partitions, signal)
+    },
+    commit: (batch, signal) => commitBatch(context, batch, signal),
+    audit: (expected, partitions, signal) => idleAudit(context, expected, partitions, signal),
+    async state() {
+      const raw = await loadRaw(context)
+      const errors = await loadErrors(context)
+      return {
+        rawTable: raw.table,
+        errorsTable: errors.table,
+        rawSnapshotId: raw.head['snapshot-id'],
+        rawSeq: raw.keys.seq,
+        errorsSnapshotId: errors.head['snapshot-id'],
+        errorsAppliedSeq: errors.keys.appliedSeq,
+        offsets: raw.keys.offsets,
+        pendingIntents: raw.keys.pending.filter(intent => intent.seq > errors.keys.appliedSeq).length,
+        lastCommitMs: raw.own['timestamp-ms'],
+        pendingFolder: pendingFolder(context, errors.table),
+      }
+    },
+  }
+}

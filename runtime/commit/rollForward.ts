@@ -1,0 +1,73 @@
+/**
+ * Steps 4 and 9: brings the errors table up to the intents that the raw table announced, whoever announced them, always
+ * from raw's `hc.pending` and never from a pod's own memory. Also writes an intent's durable manifest.
+ */
+import type { DataFile } from '../iceberg/dataFile.ts'
+import { describeManifest, encodeManifest, type NewManifest, sum } from '../iceberg/manifest.ts'
+import { readManifest } from '../iceberg/snapshotFiles.ts'
+import { StorageError } from '../iceberg/storage.ts'
+import type { TableMetadata } from '../iceberg/tableMetadata.ts'
+import { currentSchema, currentSpec } from '../iceberg/tables.ts'
+import type { CommitContext } from './context.ts'
+import { HaltError } from './halt.ts'
+import { type Intent, printErrorsKeys } from './keys.ts'
+import { unapplied } from './plan.ts'
+import { appendOwn, loadErrors, untilSettled } from './tables.ts'
+
+/**
+ * Folder for error files and manifests that are not committed yet. Outside both table locations, so that no engine's
+ * removal of orphan files finds them there.
+ */
+export function pendingFolder(context: CommitContext, errors: TableMetadata): string {
+  const beside = errors.location.slice(0, errors.location.lastIndexOf('/'))
+  return `${context.settings.pendingLocation ?? `${beside}/_hc_pending`}/${errors['table-uuid']}`
+}
+
+/** Writes the manifest of a batch's error files; from then on any pod can append them. */
+export async function writeIntent(
+  context: CommitContext,
+  errors: TableMetadata,
+  files: readonly DataFile[],
+): Promise<Omit<Intent, 'seq' | 'ranges'>> {
+  const bytes = encodeManifest(files, { schema: currentSchema(errors), spec: currentSpec(errors) })
+  const manifest = `${pendingFolder(context, errors)}/${context.ports.newId()}-m0.avro`
+  await context.ports.storage.create(manifest, bytes)
+  return { manifest, length: bytes.length, count: Number(sum(files, file => file.recordCount)) }
+}
+
+/** Appends every intent that errors has not seen, in order, in one commit; resolves with the newest applied seq. */
+export async function rollForward(
+  context: CommitContext,
+  pending: readonly Intent[],
+  signal: AbortSignal,
+  attempts?: number,
+): Promise<number> {
+  const attempt = async () => {
+    const errors = await loadErrors(context)
+    const due = unapplied(pending, errors.keys)
+    const last = due.at(-1)
+    if (last === undefined) return errors.keys.appliedSeq
+    const manifests: NewManifest[] = []
+    for (const intent of due) manifests.push(await readIntent(context, errors.table, intent))
+    const keys = { ...errors.keys, appliedSeq: last.seq, commitId: context.ports.newId() }
+    await appendOwn(context, 'errors', errors, manifests, printErrorsKeys(keys))
+    context.applied = last.seq
+    return last.seq
+  }
+  return untilSettled(context, 'errors', signal, attempt, attempts)
+}
+
+/** The manifest of an intent, once it and every file that it lists are known to exist; halts where one is gone. */
+async function readIntent(context: CommitContext, errors: TableMetadata, intent: Intent): Promise<NewManifest> {
+  const { storage } = context.ports
+  const { entries } = await readManifest(storage, intent.manifest).catch(cause => {
+    if (cause instanceof StorageError && cause.code === 'NOT_FOUND')
+      throw new HaltError('PendingLost', `manifest ${intent.manifest} of seq ${intent.seq}`)
+    throw cause
+  })
+  for (const { file } of entries)
+    if ((await storage.size(file.location)) === undefined)
+      throw new HaltError('PendingLost', `data file ${file.location} of seq ${intent.seq}`)
+  const files = entries.map(entry => entry.file)
+  return describeManifest(intent.manifest, intent.length, files, currentSpec(errors))
+}

@@ -1,0 +1,381 @@
+/**
+ * The pipeline: source → decode and validate → write → commit, for as long as the source delivers. It holds one round of
+ * rows in memory and the position of every assigned partition; what is durable, and where reading goes on, only the
+ * commit protocol says. Any doubt (a jump, a failed flush, a moved table) ends in taking positions anew.
+ */
+import type { CommitResult } from './commit/commitBatch.ts'
+import { crc32c } from './commit/crc32c.ts'
+import { HaltError } from './commit/halt.ts'
+import type { Protocol, TablesState } from './commit/protocol.ts'
+import { accept, type Cursor, createCursor } from './cursor.ts'
+import type { KafkaRecord, LastRecord, OffsetMap, SourceBatch, TopicPartition, TopicPartitionKey } from './kafka.ts'
+import { topicPartitionKey } from './kafka.ts'
+import { createRound, type Round, type RowWriter } from './round.ts'
+import type { ErrorRow, RawRow, RowSink } from './rows.ts'
+import type { Source } from './source/source.ts'
+
+export interface PipelineSettings {
+  /** Longest time that rows wait for their commit. */
+  readonly intervalMs: number
+  readonly maxRows: number
+  /** Bytes of rows in memory, those being committed included; intake pauses above. */
+  readonly maxBufferedBytes: number
+  readonly maxOpenPartitions: number
+  /** Time between two audits of an idle pod, and before a halt is looked at again. */
+  readonly auditIntervalMs: number
+  /** How long a new assignment, or a stop, waits for the commit under way. */
+  readonly graceMs: number
+  /** Where a run that ends by itself ends: next offsets that must be durable. */
+  readonly targets?: OffsetMap
+}
+
+/** Told of what happens, for metrics, logs and progress. Never awaited, must not throw. */
+export interface PipelineObserver {
+  assigned(partitions: readonly TopicPartition[]): void
+  consumed(batch: SourceBatch, records: number, nowMs: number): void
+  rewound(reason: string, error?: unknown): void
+  halted(halt: HaltError | null): void
+  flushing(round: Round): void
+  flushed(result: CommitResult, files: { raw: number; errors: number; bytes: number }, durationMs: number): void
+  flushFailed(error: unknown): void
+  buffered(bytes: number): void
+}
+
+export interface PipelinePorts {
+  readonly source: Source
+  readonly protocol: Protocol
+  /** Decodes, validates, and hands every row to the sink. */
+  classify(record: KafkaRecord, partition: TopicPartition, nowMs: number, sink: RowSink): void
+  openWriters(tables: TablesState): { raw: RowWriter<RawRow>; errors: RowWriter<ErrorRow> }
+  now(): number
+  /** Rejects once the signal is aborted. */
+  sleep(ms: number, signal: AbortSignal): Promise<void>
+  readonly observer: PipelineObserver
+}
+
+export interface PartitionPosition extends TopicPartition {
+  readonly next: number
+  readonly highWatermark: number | null
+  readonly committed: number
+}
+
+export interface Pipeline {
+  /** Runs until `stop`, until every target is durable, or until the consumer dies (rejects). */
+  run(): Promise<void>
+  /** Stops intake, commits what is buffered if it can within the grace period, leaves the group. */
+  stop(): Promise<void>
+  readonly halt: HaltError | null
+  readonly epoch: number
+  readonly caughtUp: boolean
+  readonly tables: TablesState | undefined
+  positions(): readonly PartitionPosition[]
+  readonly bufferedBytes: number
+  /** Milliseconds since the epoch at which the pipeline last moved: a batch, a commit, an audit, an assignment. */
+  readonly lastProgressMs: number
+}
+
+const tickMs = 100
+const firstRoundMs = 1_000
+const maxRetryMs = 30_000
+
+const mark = (record: KafkaRecord): LastRecord => ({
+  offset: record.offset,
+  timestampMs: record.timestampMs,
+  crc32c: crc32c(record.key, record.value),
+})
+
+type Phase = 'joining' | 'assigning' | 'running' | 'stopping'
+
+export function createPipeline(settings: PipelineSettings, ports: PipelinePorts): Pipeline {
+  const { source, protocol, observer } = ports
+  const finished = Promise.withResolvers<void>()
+  let phase: Phase = 'joining'
+  let partitions: readonly TopicPartition[] = []
+  let cursors = new Map<TopicPartitionKey, Cursor>()
+  const highWatermarks = new Map<TopicPartitionKey, number>()
+  let tables: TablesState | undefined
+  let halt: HaltError | null = null
+  let epoch = 0
+  /** Grows whenever positions are taken anew: work of an older generation must not touch the state. */
+  let generation = 0
+  let control = new AbortController()
+  let round: Round | undefined
+  let firstRound = true
+  let flushingBytes = 0
+  /** The flush or audit under way; there is one at a time. */
+  let busy: Promise<void> | undefined
+  let failures = 0
+  let paused = false
+  let lastAuditMs = ports.now()
+  let lastProgressMs = ports.now()
+
+  const bufferedBytes = () => (round?.bufferedBytes ?? 0) + flushingBytes
+  const intervalMs = () => (firstRound ? Math.min(firstRoundMs, settings.intervalMs) : settings.intervalMs)
+
+  function caughtUp(): boolean {
+    if (tables === undefined || tables.pendingIntents > 0) return false
+    for (const [key, target] of settings.targets ?? []) if ((tables.offsets.get(key) ?? -1) < target) return false
+    return true
+  }
+
+  /** Step 3 anew: everything buffered is dropped, and positions come from the tables. */
+  function rewind(reason: string, options: { error?: unknown; graceMs?: number; delayMs?: number } = {}): void {
+    if (phase === 'stopping') return
+    if (reason !== 'assigned') observer.rewound(reason, options.error)
+    phase = 'assigning'
+    source.pause(partitions)
+    paused = true
+    void takePositions(++generation, options.graceMs ?? 0, options.delayMs ?? 0)
+  }
+
+  async function takePositions(mine: number, graceMs: number, delayMs: number): Promise<void> {
+    await settle(graceMs)
+    if (mine !== generation) return
+    const { signal } = control
+    try {
+      if (delayMs > 0) await ports.sleep(delayMs, signal)
+      const taken = await protocol.assign(partitions, signal)
+      const state = await protocol.state()
+      if (mine !== generation) return
+      const missing = partitions.filter(({ topic, partition }) => !taken.has(topicPartitionKey(topic, partition)))
+      if (missing.length > 0) {
+        rewind('a partition appeared')
+        return
+      }
+      cursors = new Map([...taken].map(([key, { next, verify }]) => [key, createCursor(next, verify)]))
+      tables = state
+      if (halt !== null) observer.halted(null)
+      halt = null
+      firstRound = true
+      lastProgressMs = lastAuditMs = ports.now()
+      for (const partition of partitions)
+        source.seek(partition, cursors.get(topicPartitionKey(partition.topic, partition.partition))!.at)
+      phase = 'running'
+      paused = false
+      source.resume(partitions)
+    } catch (error) {
+      if (mine !== generation || signal.aborted) return
+      fail('taking positions failed', error)
+    }
+  }
+
+  /** Lets the work under way end, for `graceMs` at the most, then aborts it and drops the round. */
+  async function settle(graceMs: number): Promise<void> {
+    if (busy !== undefined && graceMs > 0) {
+      const timeout = new AbortController()
+      await Promise.race([busy, ports.sleep(graceMs, timeout.signal).catch(() => undefined)])
+      timeout.abort()
+    }
+    control.abort()
+    control = new AbortController()
+    await busy
+    round?.discard()
+    round = undefined
+    observer.buffered(bufferedBytes())
+  }
+
+  /** A halt waits for a person and is looked at again from time to time; anything else is tried again with backoff. */
+  function fail(reason: string, error: unknown): void {
+    if (error instanceof HaltError) {
+      if (halt?.code !== error.code) observer.halted(error)
+      halt = error
+      rewind(error.code, { error, delayMs: settings.auditIntervalMs })
+      return
+    }
+    failures++
+    rewind(reason, { error, delayMs: Math.min(maxRetryMs, 250 * 2 ** failures) })
+  }
+
+  function take(batch: SourceBatch): void {
+    const key = topicPartitionKey(batch.topic, batch.partition)
+    const cursor = cursors.get(key)
+    if (phase !== 'running' || batch.epoch !== epoch || cursor === undefined) return
+    highWatermarks.set(key, batch.highWatermark)
+    const accepted = accept(cursor, batch, mark)
+    if (accepted.kind !== 'taken') {
+      if (accepted.kind === 'jump') rewind(`${key} delivered ${batch.start} instead of ${accepted.expected}`)
+      else fail('', new HaltError('TopicRecreated', `${key}: record at offset ${accepted.offset} is another one`))
+      return
+    }
+    const nowMs = ports.now()
+    lastProgressMs = nowMs
+    if (accepted.end > accepted.start && tables !== undefined) {
+      if (round === undefined) {
+        const writers = ports.openWriters(tables)
+        round = createRound(nowMs, writers.raw, writers.errors)
+      }
+      for (const record of accepted.records) ports.classify(record, batch, nowMs, round)
+      const last = accepted.records.at(-1)
+      round.cover(key, accepted.start, accepted.end, last === undefined ? undefined : mark(last))
+    }
+    observer.consumed(batch, accepted.records.length, nowMs)
+    observer.buffered(bufferedBytes())
+    regulate()
+  }
+
+  /** Starts a flush that is due, and holds intake while too much is in memory. */
+  function regulate(): void {
+    if (phase !== 'running') return
+    if (round !== undefined && busy === undefined && isDue(round)) busy = exclusively(flush)
+    const full =
+      bufferedBytes() >= settings.maxBufferedBytes || (round !== undefined && busy !== undefined && isFull(round))
+    if (full !== paused) {
+      paused = full
+      if (full) source.pause(partitions)
+      else source.resume(partitions)
+    }
+  }
+
+  const isFull = (it: Round) =>
+    it.rows >= settings.maxRows ||
+    it.bufferedBytes >= settings.maxBufferedBytes / 2 ||
+    it.openPartitions >= settings.maxOpenPartitions
+
+  const isDue = (it: Round) => isFull(it) || ports.now() - it.startedMs >= intervalMs() || reachesTargets()
+
+  const reachesTargets = () =>
+    settings.targets !== undefined &&
+    [...cursors].every(([key, cursor]) => cursor.next >= (settings.targets?.get(key) ?? 0))
+
+  async function exclusively(work: (signal: AbortSignal) => Promise<void>): Promise<void> {
+    const { signal } = control
+    const mine = generation
+    try {
+      await work(signal)
+      failures = 0
+      lastProgressMs = ports.now()
+    } catch (error) {
+      if (!signal.aborted && mine === generation) {
+        observer.flushFailed(error)
+        fail('a flush failed', error)
+      }
+    } finally {
+      flushingBytes = 0
+      busy = undefined
+      observer.buffered(bufferedBytes())
+    }
+    if (phase === 'running' && settings.targets !== undefined && caughtUp()) return finished.resolve()
+    regulate()
+  }
+
+  async function flush(signal: AbortSignal): Promise<void> {
+    const mine = generation
+    const flushed = round!
+    round = undefined
+    flushingBytes = flushed.bufferedBytes
+    const startedMs = ports.now()
+    observer.flushing(flushed)
+    const batch = await flushed.finish()
+    const result = await protocol.commit(batch, signal)
+    const bytes = [...batch.rawFiles, ...batch.errorFiles].reduce((sum, file) => sum + file.fileSizeInBytes, 0)
+    const files = { raw: batch.rawFiles.length, errors: batch.errorFiles.length, bytes }
+    observer.flushed(result, files, ports.now() - startedMs)
+    const state = await protocol.state()
+    tables = state
+    firstRound = false
+    if (result === 'moved' && mine === generation) rewind('the table moved on')
+  }
+
+  async function audit(signal: AbortSignal): Promise<void> {
+    const mine = generation
+    lastAuditMs = ports.now()
+    const expected = new Map([...cursors].map(([key, cursor]) => [key, cursor.next]))
+    const stands = await protocol.audit(expected, partitions, signal)
+    const state = await protocol.state()
+    if (mine !== generation) return
+    tables = state
+    if (!stands) rewind('the audit found other offsets')
+  }
+
+  async function tick(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      await ports.sleep(tickMs, signal)
+      regulate()
+      const idle = phase === 'running' && busy === undefined && round === undefined
+      const waitMs =
+        settings.targets === undefined ? settings.auditIntervalMs : Math.min(settings.auditIntervalMs, 1_000)
+      if (idle && ports.now() - lastAuditMs >= waitMs) busy = exclusively(audit)
+    }
+  }
+
+  return {
+    async run() {
+      const ticker = new AbortController()
+      const ticking = tick(ticker.signal).catch(() => undefined)
+      await source.start({
+        assigned(newEpoch, newPartitions) {
+          epoch = newEpoch
+          partitions = newPartitions
+          cursors = new Map()
+          observer.assigned(newPartitions)
+          rewind('assigned', { graceMs: settings.graceMs })
+        },
+        rebalancing() {
+          // The CAS makes a late commit harmless, so what is buffered goes out while the group settles.
+          if (round !== undefined && busy === undefined && phase === 'running') busy = exclusively(flush)
+        },
+        async batch(batch) {
+          try {
+            take(batch)
+          } catch (error) {
+            fail('a batch failed', error)
+          }
+        },
+        crashed: error => finished.reject(error),
+      })
+      try {
+        await finished.promise
+      } finally {
+        ticker.abort()
+        await ticking
+      }
+    },
+    async stop() {
+      const drain = phase === 'running'
+      phase = 'stopping'
+      generation++
+      source.pause(partitions)
+      const deadline = new AbortController()
+      const timer = ports.sleep(settings.graceMs, deadline.signal).then(
+        () => control.abort(),
+        () => undefined,
+      )
+      await busy
+      if (drain && round !== undefined) await exclusively(flush)
+      deadline.abort()
+      await timer
+      round?.discard()
+      await source.stop()
+      finished.resolve()
+    },
+    get halt() {
+      return halt
+    },
+    get epoch() {
+      return epoch
+    },
+    get caughtUp() {
+      return caughtUp()
+    },
+    get tables() {
+      return tables
+    },
+    get bufferedBytes() {
+      return bufferedBytes()
+    },
+    get lastProgressMs() {
+      return lastProgressMs
+    },
+    positions: () =>
+      partitions.map(({ topic, partition }) => {
+        const key = topicPartitionKey(topic, partition)
+        return {
+          topic,
+          partition,
+          next: cursors.get(key)?.next ?? tables?.offsets.get(key) ?? 0,
+          highWatermark: highWatermarks.get(key) ?? null,
+          committed: tables?.offsets.get(key) ?? 0,
+        }
+      }),
+  }
+}
