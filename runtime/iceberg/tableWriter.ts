@@ -13,7 +13,7 @@ import { partitionPath } from './partitionPath.ts'
 import { ErrorColumns, RawColumns, type RowColumns } from './rowColumns.ts'
 import type { Storage } from './storage.ts'
 import type { TableMetadata } from './tableMetadata.ts'
-import { currentSpec, errorsDefinition, rawDefinition } from './tables.ts'
+import { currentSpec, errorsTableDefinition, rawTableDefinition } from './tables.ts'
 
 export interface TableWriterOptions {
   /** The table as it was loaded; `checkTableLayout` found no problem in it. */
@@ -48,7 +48,7 @@ export interface TableWriter<Row> {
 /** Files below `<folder>/start_date_day=…/data_type=…/`. */
 export const rawTableWriter = (options: TableWriterOptions): TableWriter<RawRow> =>
   new PartitionedWriter(options, {
-    definition: rawDefinition,
+    definition: rawTableDefinition,
     newColumns: () => new RawColumns(),
     day: row => row.startDate.day,
     category: row => row.dataType,
@@ -57,7 +57,7 @@ export const rawTableWriter = (options: TableWriterOptions): TableWriter<RawRow>
 /** Files below `<folder>/error_timestamp_day=…/error_type=…/`. */
 export const errorsTableWriter = (options: TableWriterOptions): TableWriter<ErrorRow> =>
   new PartitionedWriter(options, {
-    definition: errorsDefinition,
+    definition: errorsTableDefinition,
     newColumns: () => new ErrorColumns(),
     day: row => row.errorTimestamp.day,
     category: row => row.errorType,

@@ -112,9 +112,9 @@ const baseProperties: Readonly<Record<string, string>> = {
   'history.expire.max-snapshot-age-ms': '604800000',
 }
 
-export const rawDefinition: TableDefinition = { schema: rawSchema, spec: rawSpec, properties: baseProperties }
+export const rawTableDefinition: TableDefinition = { schema: rawSchema, spec: rawSpec, properties: baseProperties }
 
-export const errorsDefinition: TableDefinition = {
+export const errorsTableDefinition: TableDefinition = {
   schema: errorsSchema,
   spec: errorsSpec,
   properties: { ...baseProperties, 'write.metadata.metrics.column.raw_payload': 'counts' },
