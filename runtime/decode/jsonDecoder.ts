@@ -47,7 +47,7 @@ function decode(value: Buffer): Decoded {
 function shapeOf(payload: unknown): Decoded {
   if (typeof payload !== 'object' || payload === null || Array.isArray(payload)) return undecodable('not_an_object')
   const samples = 'samples' in payload ? payload.samples : undefined
-  if (samples === undefined) return { envelope: payload, reason: 'missing_samples' }
+  if (samples === undefined || samples === null) return { envelope: payload, reason: 'missing_samples' }
   if (!Array.isArray(samples)) return { envelope: payload, reason: 'samples_not_array' }
   return { envelope: payload as Envelope, reason: null }
 }
