@@ -157,7 +157,8 @@ export function parseTableMetadata(bytes: Uint8Array, file: string): TableMetada
   if (!isObject(document)) throw corrupt(file, 'not a JSON object')
   checkVersion(document, file)
   checkFields(document, requiredFields, file, '')
-  const complete: JsonObject = { ...defaults, ...document }
+  const absent = Object.entries(defaults).filter(([name]) => (document[name] ?? null) === null)
+  const complete: JsonObject = { ...document, ...Object.fromEntries(absent) }
   checkElements(complete.snapshots, snapshotFields, file, 'snapshots')
   checkElements(complete.schemas, { 'schema-id': 'number', fields: 'array' }, file, 'schemas')
   checkElements(complete['partition-specs'], { 'spec-id': 'number', fields: 'array' }, file, 'partition-specs')
