@@ -9,6 +9,7 @@ import type { Column } from './parquet/columnChunk.ts'
 import { DoubleColumn, IntColumn, LongColumn, TimestampColumn } from './parquet/fixedWidthColumns.ts'
 import { MapColumn } from './parquet/mapColumn.ts'
 import type { SizeEstimate } from './parquet/sizeEstimate.ts'
+import { StringPool } from './parquet/stringPool.ts'
 
 export interface RowColumns<Row> {
   rows: number
@@ -22,26 +23,51 @@ export interface RowColumns<Row> {
 const rawRowBytes = 96
 const errorRowBytes = 80
 
+/** Strings of a writer's row groups, which share them. */
+export class RawPools {
+  readonly size: SizeEstimate = { bytes: 0 }
+  readonly deviceId = new StringPool(this.size)
+  readonly userId = new StringPool(this.size)
+  readonly dataType = new StringPool(this.size)
+  readonly unit = new StringPool(this.size)
+  readonly sourceBundle = new StringPool(this.size)
+  readonly appVersion = new StringPool(this.size)
+  readonly timezone = new StringPool(this.size)
+  readonly metadataKey = new StringPool(this.size)
+  readonly metadataValue = new StringPool(this.size)
+}
+
 export class RawColumns implements RowColumns<RawRow> {
   rows = 0
   readonly size: SizeEstimate = { bytes: 0 }
-  readonly #deviceId = new StringColumn(this.size)
-  readonly #userId = new StringColumn(this.size)
+  readonly #deviceId: StringColumn
+  readonly #userId: StringColumn
   readonly #sampleId = new PlainStringColumn(this.size)
-  readonly #dataType = new StringColumn(this.size)
+  readonly #dataType: StringColumn
   readonly #value = new DoubleColumn()
-  readonly #unit = new StringColumn(this.size)
+  readonly #unit: StringColumn
   readonly #startDate = new TimestampColumn()
   readonly #endDate = new TimestampColumn()
-  readonly #sourceBundle = new StringColumn(this.size)
-  readonly #metadata = new MapColumn(this.size)
+  readonly #sourceBundle: StringColumn
+  readonly #metadata: MapColumn
   readonly #isSynced = new BooleanColumn()
   readonly #createdAt = new TimestampColumn()
   readonly #payloadTimestamp = new TimestampColumn()
-  readonly #appVersion = new StringColumn(this.size)
+  readonly #appVersion: StringColumn
   readonly #processingTime = new TimestampColumn()
-  readonly #timezone = new StringColumn(this.size)
+  readonly #timezone: StringColumn
   readonly #timezoneOffset = new IntColumn()
+
+  constructor(pools: RawPools) {
+    this.#deviceId = new StringColumn(pools.deviceId)
+    this.#userId = new StringColumn(pools.userId)
+    this.#dataType = new StringColumn(pools.dataType)
+    this.#unit = new StringColumn(pools.unit)
+    this.#sourceBundle = new StringColumn(pools.sourceBundle)
+    this.#appVersion = new StringColumn(pools.appVersion)
+    this.#timezone = new StringColumn(pools.timezone)
+    this.#metadata = new MapColumn(this.size, pools.metadataKey, pools.metadataValue)
+  }
 
   push(row: RawRow): void {
     this.#deviceId.push(row.deviceId)
@@ -88,24 +114,48 @@ export class RawColumns implements RowColumns<RawRow> {
   }
 }
 
+/** Strings of a writer's row groups, which share them. */
+export class ErrorPools {
+  readonly size: SizeEstimate = { bytes: 0 }
+  readonly errorType = new StringPool(this.size)
+  readonly errorReason = new StringPool(this.size)
+  readonly errorMessage = new StringPool(this.size)
+  readonly deviceId = new StringPool(this.size)
+  readonly userId = new StringPool(this.size)
+  readonly dataType = new StringPool(this.size)
+  readonly kafkaTopic = new StringPool(this.size)
+  readonly appVersion = new StringPool(this.size)
+}
+
 export class ErrorColumns implements RowColumns<ErrorRow> {
   rows = 0
   readonly size: SizeEstimate = { bytes: 0 }
   readonly #rawPayload = new BinaryColumn(this.size)
-  readonly #errorType = new StringColumn(this.size)
-  readonly #errorReason = new StringColumn(this.size)
-  readonly #errorMessage = new StringColumn(this.size)
+  readonly #errorType: StringColumn
+  readonly #errorReason: StringColumn
+  readonly #errorMessage: StringColumn
   readonly #errorTimestamp = new TimestampColumn()
-  readonly #deviceId = new StringColumn(this.size)
-  readonly #userId = new StringColumn(this.size)
+  readonly #deviceId: StringColumn
+  readonly #userId: StringColumn
   readonly #sampleId = new PlainStringColumn(this.size)
-  readonly #dataType = new StringColumn(this.size)
-  readonly #kafkaTopic = new StringColumn(this.size)
+  readonly #dataType: StringColumn
+  readonly #kafkaTopic: StringColumn
   readonly #kafkaPartition = new IntColumn()
   readonly #kafkaOffset = new LongColumn()
   readonly #sampleIndex = new IntColumn()
-  readonly #appVersion = new StringColumn(this.size)
+  readonly #appVersion: StringColumn
   readonly #processingTime = new TimestampColumn()
+
+  constructor(pools: ErrorPools) {
+    this.#errorType = new StringColumn(pools.errorType)
+    this.#errorReason = new StringColumn(pools.errorReason)
+    this.#errorMessage = new StringColumn(pools.errorMessage)
+    this.#deviceId = new StringColumn(pools.deviceId)
+    this.#userId = new StringColumn(pools.userId)
+    this.#dataType = new StringColumn(pools.dataType)
+    this.#kafkaTopic = new StringColumn(pools.kafkaTopic)
+    this.#appVersion = new StringColumn(pools.appVersion)
+  }
 
   push(row: ErrorRow): void {
     this.#rawPayload.push(row.rawPayload)

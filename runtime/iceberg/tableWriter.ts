@@ -9,11 +9,12 @@ import { columnMetrics, type MetricsModes, metricsModesOf } from './columnMetric
 import type { DataFile } from './dataFile.ts'
 import { type EncodedFile, encodeDataFiles, Pace } from './encodeDataFiles.ts'
 import { type Compression, codecOf } from './parquet/compression.ts'
+import type { SizeEstimate } from './parquet/sizeEstimate.ts'
 import { partitionPath } from './partitionPath.ts'
-import { ErrorColumns, RawColumns, type RowColumns } from './rowColumns.ts'
+import { ErrorColumns, ErrorPools, RawColumns, RawPools, type RowColumns } from './rowColumns.ts'
 import type { Storage } from './storage.ts'
 import type { TableMetadata } from './tableMetadata.ts'
-import { currentSpec, errorsTableDefinition, rawTableDefinition } from './tables.ts'
+import { currentSpec, errorsDefinition, rawDefinition } from './tables.ts'
 
 export interface TableWriterOptions {
   /** The table as it was loaded; `checkTableLayout` found no problem in it. */
@@ -46,27 +47,35 @@ export interface TableWriter<Row> {
 }
 
 /** Files below `<folder>/start_date_day=…/data_type=…/`. */
-export const rawTableWriter = (options: TableWriterOptions): TableWriter<RawRow> =>
-  new PartitionedWriter(options, {
-    definition: rawTableDefinition,
-    newColumns: () => new RawColumns(),
+export function rawTableWriter(options: TableWriterOptions): TableWriter<RawRow> {
+  const pools = new RawPools()
+  return new PartitionedWriter(options, {
+    definition: rawDefinition,
+    pooled: pools.size,
+    newRowGroup: () => new RawColumns(pools),
     day: row => row.startDate.day,
     category: row => row.dataType,
   })
+}
 
 /** Files below `<folder>/error_timestamp_day=…/error_type=…/`. */
-export const errorsTableWriter = (options: TableWriterOptions): TableWriter<ErrorRow> =>
-  new PartitionedWriter(options, {
-    definition: errorsTableDefinition,
-    newColumns: () => new ErrorColumns(),
+export function errorsTableWriter(options: TableWriterOptions): TableWriter<ErrorRow> {
+  const pools = new ErrorPools()
+  return new PartitionedWriter(options, {
+    definition: errorsDefinition,
+    pooled: pools.size,
+    newRowGroup: () => new ErrorColumns(pools),
     day: row => row.errorTimestamp.day,
     category: row => row.errorType,
   })
+}
 
 /** Both tables are partitioned by the day of a timestamp and by a string. */
 interface Layout<Row> {
   readonly definition: TableDefinition
-  readonly newColumns: () => RowColumns<Row>
+  /** Strings that all row groups share. */
+  readonly pooled: SizeEstimate
+  readonly newRowGroup: () => RowColumns<Row>
   readonly day: (row: Row) => number
   readonly category: (row: Row) => string
 }
@@ -85,7 +94,6 @@ const partitionBytes = 8 * 1024
 const concurrentWrites = 4
 class PartitionedWriter<Row> implements TableWriter<Row> {
   rows = 0
-  bufferedBytes = 0
   openPartitions = 0
   readonly #options: TableWriterOptions
   readonly #layout: Layout<Row>
@@ -93,6 +101,7 @@ class PartitionedWriter<Row> implements TableWriter<Row> {
   readonly #rowGroupBytes: number
   readonly #partitions = new Map<string, Map<number, TablePartition<Row>>>()
   #last: TablePartition<Row> | undefined
+  #rowBytes = 0
   #used = false
 
   constructor(options: TableWriterOptions, layout: Layout<Row>) {
@@ -104,18 +113,22 @@ class PartitionedWriter<Row> implements TableWriter<Row> {
     this.#rowGroupBytes = Math.min(rowGroupBytes, options.targetFileSizeBytes)
   }
 
+  get bufferedBytes(): number {
+    return this.#used ? 0 : this.#rowBytes + this.#layout.pooled.bytes
+  }
+
   push(row: Row): void {
     if (this.#used) throw new Error('push to a table writer that was finished or discarded: create another one')
     const partition = this.#partitionOf(row)
     let rowGroup = partition.rowGroups.at(-1)!
     if (rowGroup.size.bytes >= this.#rowGroupBytes) {
-      rowGroup = this.#layout.newColumns()
+      rowGroup = this.#layout.newRowGroup()
       partition.rowGroups.push(rowGroup)
     }
     const before = rowGroup.size.bytes
     rowGroup.push(row)
     this.rows++
-    this.bufferedBytes += rowGroup.size.bytes - before
+    this.#rowBytes += rowGroup.size.bytes - before
   }
 
   async finish(): Promise<readonly DataFile[]> {
@@ -146,7 +159,7 @@ class PartitionedWriter<Row> implements TableWriter<Row> {
     this.#partitions.clear()
     this.#last = undefined
     this.rows = 0
-    this.bufferedBytes = 0
+    this.#rowBytes = 0
     this.openPartitions = 0
   }
 
@@ -179,10 +192,10 @@ class PartitionedWriter<Row> implements TableWriter<Row> {
     }
     let partition = byDay.get(day)
     if (partition === undefined) {
-      partition = { day, category, rowGroups: [this.#layout.newColumns()] }
+      partition = { day, category, rowGroups: [this.#layout.newRowGroup()] }
       byDay.set(day, partition)
       this.openPartitions++
-      this.bufferedBytes += partitionBytes
+      this.#rowBytes += partitionBytes
     }
     this.#last = partition
     return partition

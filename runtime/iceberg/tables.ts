@@ -112,9 +112,9 @@ const baseProperties: Readonly<Record<string, string>> = {
   'history.expire.max-snapshot-age-ms': '604800000',
 }
 
-export const rawTableDefinition: TableDefinition = { schema: rawSchema, spec: rawSpec, properties: baseProperties }
+export const rawDefinition: TableDefinition = { schema: rawSchema, spec: rawSpec, properties: baseProperties }
 
-export const errorsTableDefinition: TableDefinition = {
+export const errorsDefinition: TableDefinition = {
   schema: errorsSchema,
   spec: errorsSpec,
   properties: { ...baseProperties, 'write.metadata.metrics.column.raw_payload': 'counts' },

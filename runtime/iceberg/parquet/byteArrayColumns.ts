@@ -5,23 +5,22 @@ import { ByteArrays } from './byteArrays.ts'
 import { type Column, type ColumnChunk, encodeChunk } from './columnChunk.ts'
 import { DefinitionLevels } from './definitionLevels.ts'
 import type { SizeEstimate } from './sizeEstimate.ts'
-import { StringDictionary } from './stringDictionary.ts'
+import { PooledStrings, type StringPool } from './stringPool.ts'
 
 export class StringColumn implements Column {
   readonly #levels = new DefinitionLevels()
-  readonly #dictionary: StringDictionary
+  readonly #places: PooledStrings
 
-  constructor(size: SizeEstimate) {
-    this.#dictionary = new StringDictionary(size)
+  constructor(pool: StringPool) {
+    this.#places = new PooledStrings(pool)
   }
 
   push(value: string | null): void {
-    if (!this.#levels.add(value)) return
-    this.#dictionary.push(value)
+    if (this.#levels.add(value)) this.#places.push(value)
   }
 
   encode(required: boolean): readonly ColumnChunk[] {
-    const { values, bounds } = this.#dictionary.encode()
+    const { values, bounds } = this.#places.encode()
     return [encodeChunk(this.#levels, values, { bounds }, required)]
   }
 }
@@ -68,7 +67,5 @@ export class BinaryColumn implements Column {
   }
 }
 
-function encodePlain(levels: DefinitionLevels, values: ByteArrays, required: boolean): ColumnChunk {
-  const offsets = values.offsets()
-  return encodeChunk(levels, values.plainValues(offsets), { bounds: values.bounds(offsets) }, required)
-}
+const encodePlain = (levels: DefinitionLevels, values: ByteArrays, required: boolean): ColumnChunk =>
+  encodeChunk(levels, values.plainValues(), { bounds: values.bounds() }, required)

@@ -13,10 +13,7 @@ export class ByteArrays {
   count = 0
   #bytes = Buffer.allocUnsafe(256)
   #length = 0
-
-  get length(): number {
-    return this.#length
-  }
+  #knownOffsets = new Uint32Array(1)
 
   bytes(): Buffer {
     return this.#bytes.subarray(0, this.#length)
@@ -36,18 +33,17 @@ export class ByteArrays {
     this.#end(this.#length + 4 + value.length)
   }
 
-  /** Where each value begins (at its length), and the end of the last: count + 1 offsets. */
-  offsets(): Uint32Array {
-    const offsets = new Uint32Array(this.count + 1)
-    for (let index = 0, at = 0; index < this.count; index++) {
-      at += 4 + this.#bytes.readUInt32LE(at)
-      offsets[index + 1] = at
-    }
-    return offsets
+  /** The values at the first `count` of `places`, in that order. */
+  select(places: Int32Array, count: number): ByteArrays {
+    const offsets = this.#offsets()
+    const selected = new ByteArrays()
+    for (let index = 0; index < count; index++) selected.pushBytes(this.#value(offsets, places[index]!))
+    return selected
   }
 
   /** The values in PLAIN encoding, uncopied. */
-  plainValues(offsets: Uint32Array): ChunkValues {
+  plainValues(): ChunkValues {
+    const offsets = this.#offsets()
     return {
       encoding: encoding.plain,
       averageBytes: this.#length / Math.max(1, this.count),
@@ -56,8 +52,9 @@ export class ByteArrays {
   }
 
   /** Least and greatest value in unsigned byte order. */
-  bounds(offsets: Uint32Array): Bounds | undefined {
+  bounds(): Bounds | undefined {
     if (this.count === 0) return undefined
+    const offsets = this.#offsets()
     let lower = 0
     let upper = 0
     let lowerPrefix = this.#prefix(offsets, 0)
@@ -74,6 +71,18 @@ export class ByteArrays {
       }
     }
     return { lower: Buffer.from(this.#value(offsets, lower)), upper: Buffer.from(this.#value(offsets, upper)) }
+  }
+
+  /** Where each value begins (at its length), and the end of the last: count + 1 offsets. */
+  #offsets(): Uint32Array {
+    if (this.#knownOffsets.length === this.count + 1) return this.#knownOffsets
+    const offsets = new Uint32Array(this.count + 1)
+    for (let index = 0, at = 0; index < this.count; index++) {
+      at += 4 + this.#bytes.readUInt32LE(at)
+      offsets[index + 1] = at
+    }
+    this.#knownOffsets = offsets
+    return offsets
   }
 
   /** Bytes written, or -1 when a character is not ASCII. */

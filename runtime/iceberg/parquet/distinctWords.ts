@@ -14,6 +14,8 @@ export interface WordDictionary {
 
 /** Distinct values that are forgiven before more than half of those seen must repeat. */
 const patience = 256
+/** Room for all that a hopeless column is granted, so that only a true dictionary grows. */
+const initialPlaces = patience * 2
 
 /** @param wordsPerValue 1 or 2 */
 export function findDistinct(words: Int32Array, count: number, wordsPerValue: number): WordDictionary | undefined {
@@ -43,11 +45,11 @@ class DistinctWords {
   words: Int32Array
   readonly #wordsPerValue: number
   /** Place + 1 of the value that hashes here, 0 where free. */
-  #slots = new Int32Array(128)
+  #slots = new Int32Array(initialPlaces * 2)
 
   constructor(wordsPerValue: number) {
     this.#wordsPerValue = wordsPerValue
-    this.words = new Int32Array(64 * wordsPerValue)
+    this.words = new Int32Array(initialPlaces * wordsPerValue)
   }
 
   /** The place of a value, which is added if it is new. One word: `high` is `low`. */

@@ -13,7 +13,7 @@ import type { Leaf } from './leaves.ts'
 const magic = Buffer.from('PAR1')
 
 /** A smaller chunk is stored as it is: a codec's set-up costs more than it saves, and each chunk names its codec. */
-const smallestCompressed = 512
+const smallestCompressed = 1024
 
 export class ParquetFileWriter {
   readonly #schema: Schema

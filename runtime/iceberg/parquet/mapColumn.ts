@@ -16,7 +16,7 @@ import {
 } from './columnChunk.ts'
 import { encodeHybrid } from './hybridEncoding.ts'
 import type { SizeEstimate } from './sizeEstimate.ts'
-import { StringDictionary } from './stringDictionary.ts'
+import { PooledStrings, type StringPool } from './stringPool.ts'
 
 const level = { nullMap: 0, emptyMap: 1, key: 2, value: 3 } as const
 const levelBits = 2
@@ -25,17 +25,17 @@ const entryBytes = 10
 
 export class MapColumn implements Column {
   readonly #size: SizeEstimate
-  readonly #keys: StringDictionary
-  readonly #values: StringDictionary
+  readonly #keys: PooledStrings
+  readonly #values: PooledStrings
   #entries = 0
   #repetition = new Uint8Array(64)
   /** As for the key leaf. */
   #definition = new Uint8Array(64)
 
-  constructor(size: SizeEstimate) {
+  constructor(size: SizeEstimate, keys: StringPool, values: StringPool) {
     this.#size = size
-    this.#keys = new StringDictionary(size)
-    this.#values = new StringDictionary(size)
+    this.#keys = new PooledStrings(keys)
+    this.#values = new PooledStrings(values)
   }
 
   push(map: Readonly<Record<string, string>> | null): void {
