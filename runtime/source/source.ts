@@ -1,6 +1,6 @@
 /**
  * The port to Kafka as the pipeline sees it: a consumer group member whose positions are decided by the table, not by
- * Kafka's committed offsets. Implemented on kafkajs in kafkaSource.ts and in memory for tests.
+ * Kafka's committed offsets. Implemented on kafkajs in kafkaSource.ts and in memory for tests in inMemoryKafka.ts.
  */
 import type { OffsetMap, SourceBatch, TopicPartition, TopicPartitionKey, Watermarks } from '../kafka.ts'
 
@@ -10,9 +10,17 @@ export interface SourceHandler {
    * each once it has loaded its position. `epoch` grows by one with every assignment.
    */
   assigned(epoch: number, partitions: readonly TopicPartition[]): void
-  /** The group rebalances: the assignment may go away at the next `assigned`. Called at once, never awaited. */
+  /**
+   * The group rebalances: the assignment may go away at the next `assigned`. Called at once, never awaited. Nothing is
+   * delivered from here on; a `batch` under way should return soon, for the group waits for it.
+   */
   rebalancing(): void
-  /** Awaited before the next batch of the same partition is fetched. A rejection ends the consumer (see `crashed`). */
+  /**
+   * Awaited before the next batch of the same partition is fetched. A rejection ends the consumer (see `crashed`).
+   * A batch starts where the last one ended, or at the offset sought; one that starts elsewhere is empty and a *jump*:
+   * the log does not have that offset any more (retention, truncation, a recreated topic). It starts at the low
+   * watermark, and its partition delivers nothing more until it is sought again.
+   */
   batch(batch: SourceBatch): Promise<void>
   /** The consumer is dead and will not restart. */
   crashed(error: Error): void
@@ -21,6 +29,7 @@ export interface SourceHandler {
 export interface Source {
   /** Joins the group and delivers until `stop`. Resolves once the consumer runs, not when it has joined. */
   start(handler: SourceHandler): Promise<void>
+  /** Next offset to deliver. A partition that is not assigned is ignored, here and below. */
   seek(partition: TopicPartition, offset: number): void
   pause(partitions: readonly TopicPartition[]): void
   resume(partitions: readonly TopicPartition[]): void

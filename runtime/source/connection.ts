@@ -1,0 +1,112 @@
+/**
+ * A connection to a Kafka cluster that can be thrown away: after any network failure the next use starts afresh, at the
+ * next bootstrap server. (A kafkajs connection that broke within a response would read the next one from its middle.)
+ * It retries nothing by itself and keeps no position.
+ */
+import type { ConnectionOptions } from 'node:tls'
+import type { Logger } from '../contract/logger.ts'
+import { type Broker, type Cluster, ClusterClass, createSocketFactory, type KafkajsLogger } from './kafkajsInternals.ts'
+import { toSourceError } from './sourceError.ts'
+
+export interface KafkaConnectionOptions {
+  /** `host:port` each. */
+  readonly bootstrapServers: readonly string[]
+  readonly clientId: string
+  /** Present where the connection is encrypted; values are contents (PEM), not file names. */
+  readonly tls?: Pick<ConnectionOptions, 'ca' | 'cert' | 'key' | 'servername' | 'rejectUnauthorized'>
+  readonly sasl?: {
+    readonly mechanism: 'plain' | 'scram-sha-256' | 'scram-sha-512'
+    readonly username: string
+    readonly password: string
+  }
+  /** How long known leaders and partition counts are trusted. Default 60 s. */
+  readonly metadataMaxAgeMs?: number
+}
+
+export interface Connection {
+  /** Connected, with the metadata of `topics` loaded. Rejects with SourceError. */
+  cluster(topics: readonly string[]): Promise<Cluster>
+  /** Drops the sockets; requests under way on them settle by themselves. */
+  reset(): void
+  close(): Promise<void>
+}
+
+const connectTimeoutMs = 10_000
+const requestTimeoutMs = 30_000
+const defaultMetadataMaxAgeMs = 60_000
+
+export function createConnection(options: KafkaConnectionOptions, logger: Logger): Connection {
+  let current: Cluster | undefined
+  let attempt = 0
+
+  return {
+    async cluster(topics) {
+      current ??= createCluster(options, attempt++, logger)
+      const cluster = current
+      try {
+        await cluster.connect()
+        await cluster.addMultipleTargetTopics(topics)
+        return cluster
+      } catch (error) {
+        throw toSourceError(error, topics)
+      }
+    },
+    reset() {
+      const old = current
+      current = undefined
+      old?.disconnect().catch(() => undefined)
+    },
+    async close() {
+      const old = current
+      current = undefined
+      await old?.disconnect().catch(() => undefined)
+    },
+  }
+}
+
+function createCluster(options: KafkaConnectionOptions, attempt: number, logger: Logger): Cluster {
+  const { bootstrapServers: servers, clientId, tls, sasl, metadataMaxAgeMs = defaultMetadataMaxAgeMs } = options
+  const first = attempt % servers.length
+  return new ClusterClass({
+    brokers: [...servers.slice(first), ...servers.slice(0, first)],
+    clientId,
+    ssl: tls,
+    sasl,
+    connectionTimeout: connectTimeoutMs,
+    requestTimeout: requestTimeoutMs,
+    enforceRequestTimeout: true,
+    metadataMaxAge: metadataMaxAgeMs,
+    allowAutoTopicCreation: false,
+    retry: { retries: 0 },
+    logger: toKafkajsLogger(logger),
+    socketFactory: createSocketFactory(),
+  })
+}
+
+/** What kafkajs logs is detail to us: each failure reaches the caller as an error too, and is logged there. */
+function toKafkajsLogger(logger: Logger): KafkajsLogger {
+  const detail = (message: string, extra: Readonly<Record<string, unknown>> = {}) => {
+    const { broker, groupId } = extra
+    logger.debug(`kafkajs: ${message}`, { context: { broker: text(broker), group_id: text(groupId) } })
+  }
+  const silent = () => undefined
+  const adapted: KafkajsLogger = {
+    error: detail,
+    warn: detail,
+    info: silent,
+    debug: silent,
+    namespace: () => adapted,
+  }
+  return adapted
+}
+
+const text = (value: unknown): string | undefined => (typeof value === 'string' ? value : undefined)
+
+const groupCoordinator = 0
+
+/** The broker that coordinates the group. kafkajs' own look-up would hide why it failed. */
+export async function findCoordinator(cluster: Cluster, groupId: string): Promise<Broker> {
+  const broker = await cluster.brokerPool.findConnectedBroker()
+  const { coordinator } = await broker.findGroupCoordinator({ groupId, coordinatorType: groupCoordinator })
+  return cluster.findBroker({ nodeId: coordinator.nodeId })
+}
