@@ -87,7 +87,7 @@ export function encodeContainer(
 ): Buffer {
   const type = compile(schema)
   const block = deflateRawSync(Buffer.concat(records.map(record => type.toBuffer(record))))
-  const entries = Object.entries({ 'avro.schema': JSON.stringify(schema), 'avro.codec': 'deflate', ...header })
+  const entries = Object.entries({ ...header, 'avro.schema': JSON.stringify(schema), 'avro.codec': 'deflate' })
   const head = Buffer.concat([
     magic,
     encodeLength(entries.length),

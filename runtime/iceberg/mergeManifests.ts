@@ -67,7 +67,9 @@ function pack(manifests: readonly ManifestFile[], targetBytes: number): readonly
 
 async function mergeBin(request: MergeRequest, bin: readonly ManifestFile[]): Promise<readonly ManifestFile[]> {
   const { storage, folder, newName, inherited } = request
-  const read = await Promise.all(bin.map(manifest => readManifest(storage, manifest.manifest_path)))
+  const read = await Promise.all(
+    bin.map(({ manifest_path, manifest_length }) => readManifest(storage, manifest_path, manifest_length)),
+  )
   const newest = read[0]!
   if (!read.every(manifest => manifest.reencodable && samePartitions(manifest, newest))) return bin
   const entries = read

@@ -8,26 +8,47 @@ import { decodeManifestList } from './manifestList.ts'
 import { type Storage, StorageError } from './storage.ts'
 import type { Snapshot } from './tableMetadata.ts'
 
-async function readAs<T>(storage: Storage, location: string, decode: (bytes: Buffer) => T): Promise<T> {
-  const bytes = await storage.read(location)
+const corrupt = (location: string, what: string, cause?: unknown): StorageError =>
+  new StorageError(
+    'CORRUPT',
+    location,
+    `${what}: restore the file, or roll the table back to a snapshot without it`,
+    cause,
+  )
+
+function decodeAs<T>(location: string, bytes: Buffer, decode: (bytes: Buffer) => T): T {
   try {
     return decode(bytes)
   } catch (cause) {
     if (!(cause instanceof AvroError)) throw cause
-    throw new StorageError('CORRUPT', location, `cannot decode ${bytes.length} bytes: ${cause.message}`, cause)
+    throw corrupt(location, `cannot decode ${bytes.length} bytes, ${cause.message}`, cause)
   }
 }
 
 /** @throws StorageError CORRUPT, else as Storage.read does */
-export const readManifestList = (storage: Storage, snapshot: Snapshot): Promise<readonly ManifestFile[]> =>
-  readAs(storage, snapshot['manifest-list'], decodeManifestList)
+export async function readManifestList(storage: Storage, snapshot: Snapshot): Promise<readonly ManifestFile[]> {
+  const location = snapshot['manifest-list']
+  const manifests = decodeAs(location, await storage.read(location), decodeManifestList)
+  // A container cut after its header is a valid empty one, and an append on top of it would drop the whole table.
+  if (manifests.length === 0 && Number(snapshot.summary['total-data-files'] ?? 0) > 0)
+    throw corrupt(location, `no manifests, where the snapshot has ${snapshot.summary['total-data-files']} data files`)
+  return manifests
+}
 
-/** @throws StorageError CORRUPT, else as Storage.read does */
-export const readManifest = (storage: Storage, location: string): Promise<Manifest> =>
-  readAs(storage, location, decodeManifest)
+/**
+ * @param length what the manifest list or the intent says of it, in bytes: a manifest cut after its header is a valid empty
+ *   one, so without the length a loss may pass unseen
+ * @throws StorageError CORRUPT, else as Storage.read does
+ */
+export async function readManifest(storage: Storage, location: string, length?: number): Promise<Manifest> {
+  const bytes = await storage.read(location)
+  if (length !== undefined && bytes.length !== length)
+    throw corrupt(location, `${bytes.length} bytes, where ${length} are announced`)
+  return decodeAs(location, bytes, decodeManifest)
+}
 
 /** Every live entry of a snapshot, delete files (content above 0) included, its ids and sequence numbers explicit. */
 export async function* liveDataFiles(storage: Storage, snapshot: Snapshot): AsyncGenerator<ManifestEntry> {
   for (const listed of await readManifestList(storage, snapshot))
-    yield* liveEntries(await readManifest(storage, listed.manifest_path), listed)
+    yield* liveEntries(await readManifest(storage, listed.manifest_path, listed.manifest_length), listed)
 }
