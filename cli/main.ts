@@ -19,4 +19,5 @@ for (const stream of [process.stdout, process.stderr])
   })
 
 // The exit code is set, not exited with, so that what is still in the pipes is written.
-process.exitCode = await runProgram(process.argv.slice(2), io)
+const exitCode = await runProgram(process.argv.slice(2), io)
+process.exitCode ||= exitCode

@@ -6,10 +6,11 @@ import { readFileSync } from 'node:fs'
 import { Command, type CommanderError } from 'commander'
 import { CommandError, type Failure, failureLine } from './errors.ts'
 import type { CommandIo, Register } from './io.ts'
+import { register as produce } from './produceCommand.ts'
 import { register as validate } from './validateCommand.ts'
 
 /** In the order of the help. */
-const commands: readonly Register[] = [validate]
+const commands: readonly Register[] = [validate, produce]
 
 const packageVersion = (): string =>
   JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')).version as string

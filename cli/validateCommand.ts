@@ -22,7 +22,8 @@ export function register(program: Command, io: CommandIo): void {
     .addHelpText('after', '\nExample:\n  healthconsumer validate -f examples/quickstart.yaml')
     .action(async (options: ValidateOptions, command: Command) => {
       const files = required(options.file, '-f FILE', command)
-      const results = await Promise.all(files.map(readManifest))
+      const results: ManifestResult[] = []
+      for (const file of files) results.push(await readManifest(file))
       if (results.some(result => result.failures)) io.exitCode = 2
       if (options.output === 'json') io.out(`${JSON.stringify({ files: results.map(fileReport) })}\n`)
       else for (const result of results) print(result, io)

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { readdir, readFile } from 'node:fs/promises'
+import { open, readdir, readFile } from 'node:fs/promises'
 import { text } from 'node:stream/consumers'
 import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
@@ -105,4 +105,15 @@ test('a reader that goes away changes neither exit code nor stderr', async () =>
   child.stdout.destroy()
   const [err, [code]] = await Promise.all([text(child.stderr), once(child, 'close')])
   assert.deepEqual([err, code], ['', 0])
+})
+
+test('a full disk behind stdout is exit code 1', async () => {
+  const full = await open('/dev/full', 'w')
+  const child = spawn(process.execPath, ['cli/main.ts', 'validate', '-f', 'examples/minimal.yaml'], {
+    cwd: root,
+    stdio: ['ignore', full.fd, 'ignore'],
+  })
+  const [code] = await once(child, 'close')
+  await full.close()
+  assert.equal(code, 1)
 })

@@ -116,6 +116,7 @@ test('the text of the file is not quoted in a problem: it may be a password', ()
     'p: *hunter2',
     'p: !hunter2 x',
     'p: !h!hunter2 x',
+    'p: !hunter2!h x',
     'p: !<tag:hunter2> x',
     '%TAG hunter2 b\n---\na: 1',
     'p: "hunter2',

@@ -81,6 +81,8 @@ test('a secret is never shown, wherever it was put by mistake', () => {
       assert.doesNotMatch(JSON.stringify(problems), /hunter2/, place)
     }
   }
+  const property = only(minimalWith({ 'spec.iceberg.catalog.properties': { header: 'hunter2'.repeat(1000) } }))
+  assert.deepEqual([property.code, property.value], ['OUT_OF_BOUNDS', undefined])
   const uri = only(minimalWith({ 'spec.iceberg.catalog': { type: 'rest', uri: 'http://me:hunter2@catalog' } }))
   assert.doesNotMatch(JSON.stringify(uri), /hunter2/)
   const server = only(minimalWith({ 'spec.kafka.bootstrapServers': ['me:hunter2@kafka:9092'] }))
