@@ -1,0 +1,28 @@
+/**
+ * The protocol as a model: the real commit code in a simulated world, driven by random schedules of every outcome that
+ * a catalog, a broker and a crash can produce. After each run raw ∪ errors must hold every produced sample once.
+ */
+import { test } from 'node:test'
+import fc from 'fast-check'
+import { World, type WorldOptions } from './simulation.ts'
+
+const long = process.env.HC_TEST_LONG === '1'
+const tape = fc.array(fc.nat(5039), { minLength: 40, maxLength: long ? 900 : 400 })
+
+function property(name: string, options: WorldOptions, runs: number): void {
+  test(name, async () => {
+    const schedule = fc.asyncProperty(tape, async numbers => {
+      await new World(options, numbers).run()
+    })
+    await fc.assert(schedule, {
+      numRuns: long ? runs * 20 : runs,
+      seed: long ? undefined : 20_261_122,
+      endOnFailure: false,
+    })
+  })
+}
+
+property('one pod, one partition', { pods: 1, partitions: 1 }, 60)
+property('two pods, two partitions', { pods: 2, partitions: 2 }, 120)
+property('three pods, two partitions: one pod is always without work', { pods: 3, partitions: 2 }, 40)
+property('gaps are recorded and passed', { pods: 2, partitions: 2, onGap: 'RecordAndContinue' }, 60)
