@@ -74,7 +74,8 @@ test('what could be read of an envelope comes along with the reason', () => {
 
 const nested = (levels: number): string => `${'['.repeat(levels)}${']'.repeat(levels)}`
 
-test('nesting is bounded: the payload is the first level', () => {
+test('nesting is bounded to 64 levels: the payload is the first level', () => {
+  assert.equal(maxNesting, 64)
   // The payload and its samples are two levels.
   assert.equal(decode(`{"samples":[${nested(maxNesting - 2)}]}`).reason, null)
   assert.equal(decode(`{"samples":[${nested(maxNesting - 1)}]}`).reason, 'nesting_too_deep')

@@ -136,8 +136,11 @@ test('no row of one record carries into the next', () => {
     observer: { valid() {}, invalid() {}, warning() {} },
   })
   const sink = { raw() {}, error: (row: ErrorRow) => void errors.push({ ...row }) }
-  for (const value of [json({}, changed(validSample, { value: null })), '{', '{"samples":[{}]}'])
-    classifier.classify(record(value), source, processingTime, sink)
+  for (const value of [json({}, changed(validSample, { value: null })), '{', '{"samples":[{}]}']) {
+    const outcome = classifier.classify(record(value), source, processingTime, sink)
+    assert.deepEqual(outcome, { rawRows: 0, errorRows: 1, tombstone: false })
+  }
+  assert.equal(errors[2]?.rawPayload?.toString(), '{"samples":[{}]}')
   assert.deepEqual(
     errors.map(row => [row.userId, row.deviceId, row.sampleId, row.dataType, row.sampleIndex, row.appVersion]),
     [

@@ -167,3 +167,13 @@ test('a refused text leaves no day behind in the cache', () => {
   assert.ok(parseInstant('2024-01-31', into))
   assert.equal(into.day, 19_753)
 })
+
+test('days that follow one another through one parser, forwards and back, each twice', () => {
+  const parseInstant = createInstantParser({ zoneRequired: false })
+  const into = { day: 0, micros: 0 }
+  const days = Array.from({ length: 800 }, (_, day) => day + 19_000)
+  for (const day of [...days, ...days.toReversed()].flatMap(each => [each, each])) {
+    assert.ok(parseInstant(new Date(day * 86_400_000).toISOString().slice(0, 10), into))
+    assert.equal(into.day, day)
+  }
+})
