@@ -1,0 +1,134 @@
+/**
+ * A real Kafka broker for a test file, started by hack/kafka in a folder of its own, with the administration and the
+ * producers that tests need. Producers are kafkajs'; Java's own tools are in javaTools.ts.
+ */
+import { execFile } from 'node:child_process'
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { type Admin, CompressionTypes, Kafka, logLevel, Partitioners, type Producer } from 'kafkajs'
+import type { Logger } from '../../runtime/contract/logger.ts'
+import { registerCodecs } from '../../runtime/source/codecs.ts'
+
+export interface ProducedRecord {
+  readonly key?: Buffer | string | null
+  readonly value: Buffer | string | null
+}
+
+export type Codec = 'none' | 'gzip' | 'snappy' | 'lz4' | 'zstd'
+
+export interface TestBroker {
+  readonly bootstrapServers: string
+  readonly kafka: Kafka
+  readonly admin: Admin
+  /** Resolves when every partition has a leader. */
+  createTopic(topic: string, partitions?: number, config?: Readonly<Record<string, string>>): Promise<void>
+  deleteTopic(topic: string): Promise<void>
+  /** Drops what lies before `offset`, as retention does. */
+  deleteRecords(topic: string, partition: number, offset: number): Promise<void>
+  /** One record batch to one partition. */
+  produce(topic: string, partition: number, records: readonly ProducedRecord[], codec?: Codec): Promise<void>
+  /** One transaction to one partition: its records and one control record. */
+  transact(topic: string, partition: number, records: readonly ProducedRecord[], end: 'commit' | 'abort'): Promise<void>
+  /** A producer in a transaction that the caller ends. */
+  transactionalProducer(): Promise<Producer>
+  /** Stops the broker process; its data stays. */
+  halt(): Promise<void>
+  /** Starts it again, at the same port. */
+  resume(): Promise<void>
+  stop(): Promise<void>
+}
+
+const run = promisify(execFile)
+const script = join(import.meta.dirname, '../../hack/kafka')
+const codecs: Readonly<Record<Codec, CompressionTypes>> = {
+  none: CompressionTypes.None,
+  gzip: CompressionTypes.GZIP,
+  snappy: CompressionTypes.Snappy,
+  lz4: CompressionTypes.LZ4,
+  zstd: CompressionTypes.ZSTD,
+}
+
+export async function startBroker({ rebalanceDelayMs = 0, heap = '384m' } = {}): Promise<TestBroker> {
+  const directory = await mkdtemp(join(tmpdir(), 'kafka-'))
+  const up = () =>
+    run(script, [
+      'up',
+      '--dir',
+      directory,
+      '--port',
+      '0',
+      '--heap',
+      heap,
+      '--rebalance-delay',
+      String(rebalanceDelayMs),
+    ])
+  const down = () => run(script, ['down', '--dir', directory])
+  await up()
+  const bootstrapServers = (await readFile(join(directory, 'bootstrap-servers'), 'utf8')).trim()
+  registerCodecs()
+  const kafka = new Kafka({ brokers: [bootstrapServers], clientId: 'test', logLevel: logLevel.NOTHING })
+  const admin = kafka.admin()
+  await admin.connect()
+  const producer = kafka.producer({ createPartitioner: Partitioners.DefaultPartitioner })
+  await producer.connect()
+  let transactions = 0
+
+  async function transactionalProducer(): Promise<Producer> {
+    const created = kafka.producer({ transactionalId: `transaction-${transactions++}`, maxInFlightRequests: 1 })
+    await created.connect()
+    return created
+  }
+
+  const messagesOf = (records: readonly ProducedRecord[], partition: number) =>
+    records.map(({ key = null, value }) => ({ key, value, partition }))
+
+  return {
+    bootstrapServers,
+    kafka,
+    admin,
+    transactionalProducer,
+    async createTopic(topic, numPartitions = 1, config = {}) {
+      const configEntries = Object.entries(config).map(([name, value]) => ({ name, value }))
+      await admin.createTopics({ topics: [{ topic, numPartitions, configEntries }], waitForLeaders: true })
+    },
+    async deleteTopic(topic) {
+      await admin.deleteTopics({ topics: [topic] })
+    },
+    async deleteRecords(topic, partition, offset) {
+      // An admin finds the leaders only of topics that it has asked about, and then fails once one of them is deleted.
+      const own = kafka.admin()
+      await own.connect()
+      await own.fetchTopicOffsets(topic)
+      await own.deleteTopicRecords({ topic, partitions: [{ partition, offset: String(offset) }] })
+      await own.disconnect()
+    },
+    async produce(topic, partition, records, codec = 'none') {
+      await producer.send({ topic, compression: codecs[codec], messages: messagesOf(records, partition) })
+    },
+    async transact(topic, partition, records, end) {
+      const transactional = await transactionalProducer()
+      const transaction = await transactional.transaction()
+      await transaction.send({ topic, messages: messagesOf(records, partition) })
+      await transaction[end]()
+      await transactional.disconnect()
+    },
+    halt: async () => void (await down()),
+    resume: async () => void (await up()),
+    async stop() {
+      await Promise.all([admin.disconnect(), producer.disconnect()])
+      await down()
+      await rm(directory, { recursive: true })
+    },
+  }
+}
+
+export const silentLogger: Logger = {
+  debug() {},
+  info() {},
+  warning() {},
+  error() {},
+  critical() {},
+  enabled: () => false,
+}

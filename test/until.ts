@@ -1,0 +1,11 @@
+/** Waiting for what a test cannot await: looks again until it is so. */
+import { setTimeout as delay } from 'node:timers/promises'
+
+/** Fails with `what` after `seconds`. */
+export async function until(what: string, condition: () => boolean | Promise<boolean>, seconds = 30): Promise<void> {
+  const deadline = Date.now() + seconds * 1000
+  while (!(await condition())) {
+    if (Date.now() > deadline) throw new Error(`not within ${seconds} s: ${what}`)
+    await delay(10)
+  }
+}
