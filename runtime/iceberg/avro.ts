@@ -31,7 +31,8 @@ export interface AvroContainer {
   readonly header: ReadonlyMap<string, string>
   /** The writer's schema as it stands in the header, every attribute kept. */
   readonly schema: AvroRecordSchema
-  readonly records: readonly AvroRecord[]
+  /** The records, a block at a time: a block is decoded when it is asked for. Throws AvroError MALFORMED. */
+  readonly blocks: () => Generator<readonly AvroRecord[]>
 }
 
 export type AvroErrorCode = 'MALFORMED' | 'UNSUPPORTED_CODEC'
@@ -76,36 +77,61 @@ function encodeLength(value: number): Buffer {
 
 const lengthPrefixed = (bytes: Buffer): Buffer => Buffer.concat([encodeLength(bytes.length), bytes])
 
-/**
- * One container with a single deflated block.
- * @param header further header entries, beside `avro.schema` and `avro.codec`
- */
+/** Encodes a container block by block, so that only compressed bytes are held. */
+export class ContainerEncoder {
+  readonly #type: Type
+  readonly #head: Buffer
+  readonly #blocks: { readonly count: number; readonly bytes: Buffer }[] = []
+
+  /** @param header further header entries, beside `avro.schema` and `avro.codec` */
+  constructor(schema: AvroRecordSchema, header: Readonly<Record<string, string>>) {
+    this.#type = compile(schema)
+    const entries = Object.entries({ ...header, 'avro.schema': JSON.stringify(schema), 'avro.codec': 'deflate' })
+    this.#head = Buffer.concat([
+      magic,
+      encodeLength(entries.length),
+      ...entries.flat().map(text => lengthPrefixed(Buffer.from(text))),
+      encodeLength(0),
+    ])
+  }
+
+  /** Adds the records as one block. */
+  add(records: readonly AvroRecord[]): void {
+    if (records.length === 0) return
+    const bytes = deflateRawSync(Buffer.concat(records.map(record => this.#type.toBuffer(record))))
+    this.#blocks.push({ count: records.length, bytes })
+  }
+
+  finish(): Buffer {
+    const digest = createHash('sha256').update(this.#head)
+    for (const { bytes } of this.#blocks) digest.update(bytes)
+    const sync = digest.digest().subarray(0, syncLength)
+    const blocks = this.#blocks.flatMap(({ count, bytes }) => [encodeLength(count), lengthPrefixed(bytes), sync])
+    return Buffer.concat([this.#head, sync, ...blocks])
+  }
+}
+
+/** Records of a block: enough to compress well, few enough to decode one without holding up the process. */
+export const recordsPerBlock = 1000
+
 export function encodeContainer(
   schema: AvroRecordSchema,
   records: readonly AvroRecord[],
   header: Readonly<Record<string, string>>,
 ): Buffer {
-  const type = compile(schema)
-  const block = deflateRawSync(Buffer.concat(records.map(record => type.toBuffer(record))))
-  const entries = Object.entries({ ...header, 'avro.schema': JSON.stringify(schema), 'avro.codec': 'deflate' })
-  const head = Buffer.concat([
-    magic,
-    encodeLength(entries.length),
-    ...entries.flat().map(text => lengthPrefixed(Buffer.from(text))),
-    encodeLength(0),
-  ])
-  const sync = createHash('sha256').update(head).update(block).digest().subarray(0, syncLength)
-  if (records.length === 0) return Buffer.concat([head, sync])
-  return Buffer.concat([head, sync, encodeLength(records.length), lengthPrefixed(block), sync])
+  const encoder = new ContainerEncoder(schema, header)
+  for (let at = 0; at < records.length; at += recordsPerBlock) encoder.add(records.slice(at, at + recordsPerBlock))
+  return encoder.finish()
 }
 
 /** Reads a container's own framing; a position past the end is an error, never undefined. */
 class Cursor {
   readonly bytes: Buffer
-  position = 0
+  position: number
 
-  constructor(bytes: Buffer) {
+  constructor(bytes: Buffer, position = 0) {
     this.bytes = bytes
+    this.position = position
   }
 
   get atEnd(): boolean {
@@ -165,45 +191,64 @@ const codecs: ReadonlyMap<string, (block: Buffer) => Buffer> = new Map([
   ['zstandard', (block: Buffer) => zstdDecompressSync(block)],
 ])
 
-function decodeBlock(type: Type, block: Buffer, count: number, into: AvroRecord[]): void {
+function decodeBlock(type: Type, block: Buffer, count: number): readonly AvroRecord[] {
+  const records: AvroRecord[] = []
   let position = 0
   for (let record = 0; record < count; record++) {
     const { value, offset }: { value: AvroRecord; offset: number } = type.decode(block, position)
     if (offset < 0) throw new AvroError('MALFORMED', `block ends inside record ${record} of ${count}`)
-    into.push(value)
+    records.push(value)
     position = offset
   }
-  if (position !== block.length)
-    throw new AvroError('MALFORMED', `${block.length - position} bytes follow the last record of a block`)
+  const rest = block.length - position
+  if (rest !== 0) throw new AvroError('MALFORMED', `${rest} bytes follow the last record of a block`)
+  return records
 }
 
-function decode(bytes: Buffer): AvroContainer {
-  const cursor = new Cursor(bytes)
-  const header = readHeader(cursor)
-  const sync = cursor.take(syncLength)
-  const codec = header.get('avro.codec') ?? 'null'
-  const uncompress = codecs.get(codec)
-  if (uncompress === undefined)
-    throw new AvroError('UNSUPPORTED_CODEC', `codec '${codec}' is not supported, only ${[...codecs.keys()].join(', ')}`)
-  const schema: AvroRecordSchema = JSON.parse(header.get('avro.schema') ?? 'null')
-  if (schema?.type !== 'record') throw new AvroError('MALFORMED', "header 'avro.schema' is no record schema")
-  const type = compile(schema)
-  const records: AvroRecord[] = []
-  while (!cursor.atEnd) {
-    const count = cursor.long()
-    decodeBlock(type, uncompress(cursor.text()), count, records)
-    if (!cursor.take(syncLength).equals(sync))
-      throw new AvroError('MALFORMED', `sync marker before byte ${cursor.position} differs`)
-  }
-  return { header, schema, records }
-}
-
-/** @throws AvroError MALFORMED for anything but a whole container, UNSUPPORTED_CODEC */
-export function decodeContainer(bytes: Buffer): AvroContainer {
+/** What a decoder throws at bytes that are no container, whoever throws it, is one error. */
+function checked<T>(decode: () => T): T {
   try {
-    return decode(bytes)
+    return decode()
   } catch (cause) {
     if (cause instanceof AvroError) throw cause
     throw new AvroError('MALFORMED', 'not a whole Avro container', cause)
   }
 }
+
+/**
+ * Reads the header; records are decoded when they are asked for.
+ * @throws AvroError MALFORMED for anything but a container, UNSUPPORTED_CODEC
+ */
+export function openContainer(bytes: Buffer): AvroContainer {
+  return checked(() => {
+    const cursor = new Cursor(bytes)
+    const header = readHeader(cursor)
+    const sync = cursor.take(syncLength)
+    const codec = header.get('avro.codec') ?? 'null'
+    const uncompress = codecs.get(codec)
+    if (uncompress === undefined)
+      throw new AvroError(
+        'UNSUPPORTED_CODEC',
+        `codec '${codec}' is not supported, only ${[...codecs.keys()].join(', ')}`,
+      )
+    const schema: AvroRecordSchema = JSON.parse(header.get('avro.schema') ?? 'null')
+    if (schema?.type !== 'record') throw new AvroError('MALFORMED', "header 'avro.schema' is no record schema")
+    const type = compile(schema)
+    const start = cursor.position
+    const blocks = function* (): Generator<readonly AvroRecord[]> {
+      const reader = new Cursor(bytes, start)
+      while (!reader.atEnd)
+        yield checked(() => {
+          const count = reader.long()
+          const records = decodeBlock(type, uncompress(reader.text()), count)
+          if (!reader.take(syncLength).equals(sync))
+            throw new AvroError('MALFORMED', `sync marker before byte ${reader.position} differs`)
+          return records
+        })
+    }
+    return { header, schema, blocks }
+  })
+}
+
+/** Every record of a container. Throws as openContainer and its blocks do. */
+export const allRecords = ({ blocks }: AvroContainer): readonly AvroRecord[] => [...blocks()].flat()

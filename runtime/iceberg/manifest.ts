@@ -10,49 +10,16 @@ import {
   type AvroField,
   type AvroRecord,
   type AvroRecordSchema,
-  decodeContainer,
-  encodeContainer,
+  ContainerEncoder,
+  openContainer,
+  recordsPerBlock,
 } from './avro.ts'
 import type { DataFile, ManifestFile } from './dataFile.ts'
+import { type EntryStatus, entryStatus, type Manifest, type ManifestEntry, type OpenManifest } from './manifestEntry.ts'
 import { deprecatedFileIds, entryIds, fileIds, manifestEntrySchema, partitionRecordSchema } from './manifestSchema.ts'
 import { parseJson, stringifyJson } from './metadataJson.ts'
-import { changedPartitions, type PartitionedFile, partitionSummaries } from './partitionSummary.ts'
+import { changedPartitions, PartitionBounds, type PartitionedFile } from './partitionSummary.ts'
 import type { PartitionField, PartitionSpec, Schema } from './tableMetadata.ts'
-
-export const entryStatus = { existing: 0, added: 1, deleted: 2 } as const
-export type EntryStatus = (typeof entryStatus)[keyof typeof entryStatus]
-
-/** A data file or a delete file as its manifest entry describes it. */
-export interface EntryFile extends PartitionedFile {
-  /** 0 data, 1 position deletes, 2 equality deletes. */
-  readonly content: number
-  readonly location: string
-  readonly format: string
-  /** Every field of data_file by field id, as decoded: what is needed to write the entry again whole. */
-  readonly fields: ReadonlyMap<number, unknown>
-}
-
-export interface ManifestEntry {
-  readonly status: EntryStatus
-  /** Null is inherited from the manifest list, as are the two numbers. */
-  readonly snapshotId: bigint | null
-  readonly sequenceNumber: bigint | null
-  readonly fileSequenceNumber: bigint | null
-  readonly file: EntryFile
-}
-
-export interface Manifest {
-  readonly content: 0 | 1
-  /** The spec the manifest was written with: partition values are in the order of its fields. */
-  readonly spec: PartitionSpec
-  /** Avro schema of the partition record. */
-  readonly partition: AvroRecordSchema
-  /** The header entries that Iceberg asks for. */
-  readonly header: Readonly<Record<string, string>>
-  /** Whether `encodeEntries` would keep every field: false for a manifest of format version 1 or of a version to come. */
-  readonly reencodable: boolean
-  readonly entries: readonly ManifestEntry[]
-}
 
 /** A manifest that no snapshot lists yet, with what a snapshot summary tells of it. */
 export interface NewManifest extends ManifestFile {
@@ -96,8 +63,8 @@ const newEntry = (file: DataFile): ManifestEntry => ({
 export const encodeManifest = (
   files: readonly DataFile[],
   { schema, spec }: { readonly schema: Schema; readonly spec: PartitionSpec },
-): Buffer =>
-  encodeEntries(files.map(newEntry), partitionRecordSchema(spec, schema), {
+): Buffer => {
+  const encoder = new EntryEncoder(partitionRecordSchema(spec, schema), {
     schema: stringifyJson(schema),
     'schema-id': String(schema['schema-id']),
     'partition-spec': stringifyJson(spec.fields),
@@ -105,25 +72,45 @@ export const encodeManifest = (
     'format-version': '2',
     content: 'data',
   })
+  for (let at = 0; at < files.length; at += recordsPerBlock)
+    encoder.add(files.slice(at, at + recordsPerBlock).map(newEntry))
+  return encoder.finish()
+}
 
-/** A manifest of these entries as they are; partition values are in the order of the partition record's fields. */
-export function encodeEntries(
-  entries: readonly ManifestEntry[],
-  partition: AvroRecordSchema,
-  header: Readonly<Record<string, string>>,
-): Buffer {
-  const { entry, fileFields } = manifestEntrySchema(partition)
-  const records = entries.map(({ status, snapshotId, sequenceNumber, fileSequenceNumber, file }) => ({
-    status,
-    snapshot_id: snapshotId,
-    sequence_number: sequenceNumber,
-    file_sequence_number: fileSequenceNumber,
-    data_file: {
-      ...Object.fromEntries(fileFields.map(field => [field.name, file.fields.get(field['field-id']!) ?? null])),
-      partition: Object.fromEntries(partition.fields.map((field, at) => [field.name, file.partition[at]])),
-    },
-  }))
-  return encodeContainer(entry, records, header)
+/** Encodes a manifest of entries as they are; partition values are in the order of the partition record's fields. */
+export class EntryEncoder {
+  readonly #partition: AvroRecordSchema
+  readonly #fileFields: readonly AvroField[]
+  readonly #container: ContainerEncoder
+
+  constructor(partition: AvroRecordSchema, header: Readonly<Record<string, string>>) {
+    const { entry, fileFields } = manifestEntrySchema(partition)
+    this.#partition = partition
+    this.#fileFields = fileFields
+    this.#container = new ContainerEncoder(entry, header)
+  }
+
+  /** Adds the entries as one block. */
+  add(entries: readonly ManifestEntry[]): void {
+    this.#container.add(entries.map(entry => this.#record(entry)))
+  }
+
+  finish(): Buffer {
+    return this.#container.finish()
+  }
+
+  #record({ status, snapshotId, sequenceNumber, fileSequenceNumber, file }: ManifestEntry): AvroRecord {
+    const dataFile: Record<string, unknown> = {}
+    for (const { name, 'field-id': id } of this.#fileFields) dataFile[name] = file.fields.get(id!) ?? null
+    dataFile.partition = Object.fromEntries(this.#partition.fields.map(({ name }, at) => [name, file.partition[at]]))
+    return {
+      status,
+      snapshot_id: snapshotId,
+      sequence_number: sequenceNumber,
+      file_sequence_number: fileSequenceNumber,
+      data_file: dataFile,
+    }
+  }
 }
 
 /** Counts and partition bounds of a manifest of new files, as the manifest list will carry them. */
@@ -133,6 +120,8 @@ export function describeManifest(
   files: readonly PartitionedFile[],
   spec: PartitionSpec,
 ): NewManifest {
+  const bounds = new PartitionBounds(spec)
+  for (const file of files) bounds.add(file)
   return {
     manifest_path: location,
     manifest_length: length,
@@ -147,7 +136,7 @@ export function describeManifest(
     added_rows_count: sum(files, file => file.recordCount),
     existing_rows_count: 0n,
     deleted_rows_count: 0n,
-    partitions: partitionSummaries(files, spec),
+    partitions: bounds.summaries(),
     key_metadata: null,
     added_files_size: sum(files, file => file.fileSizeInBytes),
     changed_partitions: changedPartitions(files),
@@ -171,8 +160,8 @@ const nestedRecord = (fields: readonly AvroField[], id: number): AvroRecordSchem
  * A manifest of any writer and of format version 1 or 2.
  * @throws AvroError for bytes that are no manifest
  */
-export function decodeManifest(bytes: Buffer): Manifest {
-  const { header, schema, records } = decodeContainer(bytes)
+export function openManifest(bytes: Buffer): OpenManifest {
+  const { header, schema, blocks } = openContainer(bytes)
   const fileSchema = nestedRecord(schema.fields, entryIds.dataFile)
   const partition = nestedRecord(fileSchema.fields, fileIds.partition)
   const entryNames = namesById(schema.fields)
@@ -187,8 +176,19 @@ export function decodeManifest(bytes: Buffer): Manifest {
     reencodable:
       header.get('format-version') === '2' &&
       [...fileNames.keys()].every(id => kept.has(id) || deprecatedFileIds.has(id)),
-    entries: records.map(record => decodeEntry(record, entryNames, fileNames, partition)),
+    *blocks() {
+      for (const records of blocks()) yield records.map(record => decodeEntry(record, entryNames, fileNames, partition))
+    },
   }
+}
+
+/**
+ * A manifest with all its entries.
+ * @throws AvroError for bytes that are no manifest
+ */
+export function decodeManifest(bytes: Buffer): Manifest {
+  const manifest = openManifest(bytes)
+  return { ...manifest, entries: [...manifest.blocks()].flat() }
 }
 
 function specOf(header: ReadonlyMap<string, string>): PartitionSpec {
@@ -222,19 +222,4 @@ function decodeEntry(record: AvroRecord, names: Names, fileNames: Names, partiti
       fields,
     },
   }
-}
-
-/**
- * The entries that are live in a snapshot listing the manifest, inherited ids and numbers made explicit. A manifest of
- * format version 1 has no sequence numbers: they are 0.
- */
-export function liveEntries(manifest: Manifest, listed: ManifestFile): readonly ManifestEntry[] {
-  return manifest.entries
-    .filter(entry => entry.status !== entryStatus.deleted)
-    .map(entry => ({
-      ...entry,
-      snapshotId: entry.snapshotId ?? listed.added_snapshot_id,
-      sequenceNumber: entry.sequenceNumber ?? listed.sequence_number,
-      fileSequenceNumber: entry.fileSequenceNumber ?? listed.sequence_number,
-    }))
 }

@@ -9,8 +9,9 @@ import {
   type AvroField,
   type AvroRecord,
   type AvroRecordSchema,
-  decodeContainer,
+  allRecords,
   encodeContainer,
+  openContainer,
 } from './avro.ts'
 import type { ManifestFile, PartitionFieldSummary } from './dataFile.ts'
 import { fieldSummarySchema, manifestFileSchema } from './manifestSchema.ts'
@@ -74,7 +75,7 @@ const decodeSummary = (item: AvroRecord): PartitionFieldSummary => ({
 
 /** @throws AvroError for bytes that are no manifest list */
 export function decodeManifestList(bytes: Buffer): readonly ManifestFile[] {
-  const { schema, records } = decodeContainer(bytes)
-  const summary = summaryFields(schema)
-  return records.map(record => decodeFile(record, schema, summary))
+  const container = openContainer(bytes)
+  const summary = summaryFields(container.schema)
+  return allRecords(container).map(record => decodeFile(record, container.schema, summary))
 }

@@ -4,10 +4,12 @@
  *
  * Source: Iceberg Java ManifestMergeManager, whose rule for what to merge this is; table properties `commit.manifest*`.
  */
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { ManifestFile } from './dataFile.ts'
-import { encodeEntries, entryStatus, liveEntries, type Manifest, sum } from './manifest.ts'
-import { partitionSummaries } from './partitionSummary.ts'
-import { readManifest } from './snapshotFiles.ts'
+import { EntryEncoder } from './manifest.ts'
+import { entryStatus, liveEntries, type OpenManifest } from './manifestEntry.ts'
+import { PartitionBounds } from './partitionSummary.ts'
+import { readOpenManifest } from './snapshotFiles.ts'
 import type { Storage } from './storage.ts'
 import type { TableMetadata } from './tableMetadata.ts'
 
@@ -66,43 +68,55 @@ function pack(manifests: readonly ManifestFile[], targetBytes: number): readonly
 }
 
 async function mergeBin(request: MergeRequest, bin: readonly ManifestFile[]): Promise<readonly ManifestFile[]> {
-  const { storage, folder, newName, inherited } = request
-  const read = await Promise.all(
-    bin.map(({ manifest_path, manifest_length }) => readManifest(storage, manifest_path, manifest_length)),
+  const { storage, folder, newName } = request
+  const open = await Promise.all(
+    bin.map(({ manifest_path, manifest_length }) => readOpenManifest(storage, manifest_path, manifest_length)),
   )
-  const newest = read[0]!
-  if (!read.every(manifest => manifest.reencodable && samePartitions(manifest, newest))) return bin
-  const entries = read
-    .flatMap((manifest, at) => liveEntries(manifest, bin[at]!))
-    .map(entry => ({ ...entry, status: entryStatus.existing }))
-  const bytes = encodeEntries(entries, newest.partition, newest.header)
+  const newest = open[0]!
+  if (!open.every(manifest => manifest.reencodable && samePartitions(manifest, newest))) return bin
   const location = `${folder}/${newName()}-m0.avro`
+  const { bytes, ...described } = await encodeExisting(bin, open)
   await storage.create(location, bytes)
-  const files = entries.map(entry => entry.file)
-  const merged: ManifestFile = {
-    ...bin[0]!,
-    ...inherited,
-    manifest_path: location,
-    manifest_length: bytes.length,
-    min_sequence_number: entries.reduce(
-      (least, { sequenceNumber }) => (sequenceNumber! < least ? sequenceNumber! : least),
-      inherited.sequence_number!,
-    ),
+  const place = { manifest_path: location, manifest_length: bytes.length, key_metadata: null }
+  return [{ ...bin[0]!, ...request.inherited, ...described, ...place }]
+}
+
+/** Block by block and with pauses: tens of thousands of entries are far more in memory than on disk. */
+async function encodeExisting(bin: readonly ManifestFile[], open: readonly OpenManifest[]) {
+  const { partition, header, spec } = open[0]!
+  const encoder = new EntryEncoder(partition, header)
+  const bounds = new PartitionBounds(spec)
+  const sequenceNumbers: bigint[] = []
+  let files = 0
+  let rows = 0n
+  for (const [at, manifest] of open.entries())
+    for (const block of manifest.blocks()) {
+      const entries = liveEntries(block, bin[at]!).map(entry => ({ ...entry, status: entryStatus.existing }))
+      encoder.add(entries)
+      for (const { file, sequenceNumber } of entries) {
+        bounds.add(file)
+        rows += BigInt(file.recordCount)
+        sequenceNumbers.push(sequenceNumber!)
+      }
+      files += entries.length
+      await nextTurn()
+    }
+  return {
+    bytes: encoder.finish(),
+    min_sequence_number: sequenceNumbers.reduce((least, number) => (number < least ? number : least)),
     added_files_count: 0,
-    existing_files_count: entries.length,
+    existing_files_count: files,
     deleted_files_count: 0,
     added_rows_count: 0n,
-    existing_rows_count: sum(files, file => file.recordCount),
+    existing_rows_count: rows,
     deleted_rows_count: 0n,
-    partitions: partitionSummaries(files, newest.spec),
-    key_metadata: null,
+    partitions: bounds.summaries(),
   }
-  return [merged]
 }
 
 /** Same fields and types, so that values pass from one record to the other; documentation may differ. */
-function samePartitions(manifest: Manifest, other: Manifest): boolean {
-  const shape = ({ partition }: Manifest): string =>
+function samePartitions(manifest: OpenManifest, other: OpenManifest): boolean {
+  const shape = ({ partition }: OpenManifest): string =>
     JSON.stringify(partition.fields.map(field => [field['field-id'], avroShape(field.type)]))
   return shape(manifest) === shape(other)
 }

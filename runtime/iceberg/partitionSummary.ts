@@ -53,32 +53,68 @@ function orderOf(value: unknown, field: PartitionField): Order | undefined {
   return typeof value === 'number' && intTransforms.test(field.transform) ? int : undefined
 }
 
-function summarise(values: readonly unknown[], field: PartitionField): PartitionFieldSummary | undefined {
-  const present = values.filter(value => value !== null) as never[]
-  const base = { contains_null: present.length < values.length, contains_nan: false }
-  if (present.length === 0) return { ...base, lower_bound: null, upper_bound: null }
-  const order = orderOf(present[0], field)
-  if (order === undefined) return undefined
-  const lowest = present.reduce((a, b) => (order.compare(b, a) < 0 ? b : a))
-  const highest = present.reduce((a, b) => (order.compare(b, a) > 0 ? b : a))
-  return { ...base, lower_bound: order.serialise(lowest), upper_bound: order.serialise(highest) }
+class FieldBounds {
+  readonly #field: PartitionField
+  #order: Order | undefined
+  #containsNull = false
+  #unknown = false
+  #lowest: unknown
+  #highest: unknown
+
+  constructor(field: PartitionField) {
+    this.#field = field
+  }
+
+  add(value: unknown): void {
+    if (value === null || value === undefined) {
+      this.#containsNull = true
+      return
+    }
+    const order = orderOf(value, this.#field)
+    // Two orders in one field: values of a column whose type was promoted.
+    if (order === undefined || (this.#order !== undefined && this.#order !== order)) {
+      this.#unknown = true
+      return
+    }
+    if (this.#order === undefined || order.compare(value as never, this.#lowest as never) < 0) this.#lowest = value
+    if (this.#order === undefined || order.compare(value as never, this.#highest as never) > 0) this.#highest = value
+    this.#order = order
+  }
+
+  summary(): PartitionFieldSummary | undefined {
+    if (this.#unknown) return undefined
+    const bound = (value: unknown): Buffer | null => this.#order?.serialise(value as never) ?? null
+    return {
+      contains_null: this.#containsNull,
+      contains_nan: false,
+      lower_bound: bound(this.#lowest),
+      upper_bound: bound(this.#highest),
+    }
+  }
 }
 
-/**
- * One summary per field of the spec, or null for all of them where one cannot be told: readers take absent bounds for
- * "only nulls" and would skip the manifest, but read it when it has no summaries.
- */
-export function partitionSummaries(
-  files: readonly PartitionedFile[],
-  spec: PartitionSpec,
-): readonly PartitionFieldSummary[] | null {
-  const summaries = spec.fields.map((field, at) =>
-    summarise(
-      files.map(file => file.partition[at] ?? null),
-      field,
-    ),
-  )
-  return summaries.every(summary => summary !== undefined) ? summaries : null
+/** Gathers the summaries of a manifest file by file. */
+export class PartitionBounds {
+  readonly #fields: readonly FieldBounds[]
+
+  constructor(spec: PartitionSpec) {
+    this.#fields = spec.fields.map(field => new FieldBounds(field))
+  }
+
+  add({ partition }: PartitionedFile): void {
+    this.#fields.forEach((field, at) => {
+      field.add(partition[at])
+    })
+  }
+
+  /**
+   * One summary per field of the spec, or null for all of them where one cannot be told: readers take absent bounds for
+   * "only nulls" and would skip the manifest, but read it when it has no summaries.
+   */
+  summaries(): readonly PartitionFieldSummary[] | null {
+    const summaries = this.#fields.map(field => field.summary())
+    return summaries.every(summary => summary !== undefined) ? summaries : null
+  }
 }
 
 /** One text per distinct partition. */

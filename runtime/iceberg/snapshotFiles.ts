@@ -3,7 +3,8 @@
  */
 import { AvroError } from './avro.ts'
 import type { ManifestFile } from './dataFile.ts'
-import { decodeManifest, liveEntries, type Manifest, type ManifestEntry } from './manifest.ts'
+import { openManifest } from './manifest.ts'
+import { liveEntries, type Manifest, type ManifestEntry, type OpenManifest } from './manifestEntry.ts'
 import { decodeManifestList } from './manifestList.ts'
 import { type Storage, StorageError } from './storage.ts'
 import type { Snapshot } from './tableMetadata.ts'
@@ -36,19 +37,39 @@ export async function readManifestList(storage: Storage, snapshot: Snapshot): Pr
 }
 
 /**
+ * A manifest whose entries are decoded as they are asked for.
  * @param length what the manifest list or the intent says of it, in bytes: a manifest cut after its header is a valid empty
  *   one, so without the length a loss may pass unseen
- * @throws StorageError CORRUPT, else as Storage.read does
+ * @throws StorageError CORRUPT, else as Storage.read does; CORRUPT while its blocks are read, too
  */
-export async function readManifest(storage: Storage, location: string, length?: number): Promise<Manifest> {
+export async function readOpenManifest(storage: Storage, location: string, length?: number): Promise<OpenManifest> {
   const bytes = await storage.read(location)
   if (length !== undefined && bytes.length !== length)
     throw corrupt(location, `${bytes.length} bytes, where ${length} are announced`)
-  return decodeAs(location, bytes, decodeManifest)
+  const manifest = decodeAs(location, bytes, openManifest)
+  const blocks = manifest.blocks()
+  return {
+    ...manifest,
+    *blocks() {
+      for (;;) {
+        const { done, value } = decodeAs(location, bytes, () => blocks.next())
+        if (done) return
+        yield value
+      }
+    },
+  }
+}
+
+/** A small manifest with all its entries; `length` and errors as for readOpenManifest. */
+export async function readManifest(storage: Storage, location: string, length?: number): Promise<Manifest> {
+  const manifest = await readOpenManifest(storage, location, length)
+  return { ...manifest, entries: [...manifest.blocks()].flat() }
 }
 
 /** Every live entry of a snapshot, delete files (content above 0) included, its ids and sequence numbers explicit. */
 export async function* liveDataFiles(storage: Storage, snapshot: Snapshot): AsyncGenerator<ManifestEntry> {
-  for (const listed of await readManifestList(storage, snapshot))
-    yield* liveEntries(await readManifest(storage, listed.manifest_path, listed.manifest_length), listed)
+  for (const listed of await readManifestList(storage, snapshot)) {
+    const manifest = await readOpenManifest(storage, listed.manifest_path, listed.manifest_length)
+    for (const entries of manifest.blocks()) yield* liveEntries(entries, listed)
+  }
 }

@@ -4,20 +4,26 @@ import fc from 'fast-check'
 import {
   type AvroField,
   type AvroRecordSchema,
-  decodeContainer,
+  allRecords,
   encodeContainer,
+  openContainer,
 } from '../../../runtime/iceberg/avro.ts'
 import type { ManifestFile } from '../../../runtime/iceberg/dataFile.ts'
-import {
-  decodeManifest,
-  describeManifest,
-  encodeEntries,
-  encodeManifest,
-  liveEntries,
-} from '../../../runtime/iceberg/manifest.ts'
+import { decodeManifest, describeManifest, EntryEncoder, encodeManifest } from '../../../runtime/iceberg/manifest.ts'
+import { liveEntries, type ManifestEntry } from '../../../runtime/iceberg/manifestEntry.ts'
 import { decodeManifestList, encodeManifestList } from '../../../runtime/iceberg/manifestList.ts'
 import { partitionRecordSchema } from '../../../runtime/iceberg/manifestSchema.ts'
 import { dataFile, definition } from './fixtures.ts'
+
+function encodeEntries(
+  entries: readonly ManifestEntry[],
+  partition: AvroRecordSchema,
+  header: Readonly<Record<string, string>>,
+): Buffer {
+  const encoder = new EntryEncoder(partition, header)
+  for (const entry of entries) encoder.add([entry])
+  return encoder.finish()
+}
 
 const location = 'file:///w/db/samples/metadata/m.avro'
 const files = [dataFile('file:///w/a', -1, 'heart', 5), dataFile('file:///w/b', 20000, null, 7)]
@@ -36,7 +42,7 @@ const recordAt = (schema: AvroRecordSchema, name: string): AvroRecordSchema =>
   schema.fields.find(field => field.name === name)?.type as AvroRecordSchema
 
 test('a manifest has the header entries of the specification', () => {
-  const { header } = decodeContainer(bytes)
+  const { header } = openContainer(bytes)
   assert.deepEqual(JSON.parse(header.get('schema') ?? ''), definition.schema)
   assert.deepEqual(JSON.parse(header.get('partition-spec') ?? ''), definition.spec.fields)
   assert.deepEqual(
@@ -46,7 +52,7 @@ test('a manifest has the header entries of the specification', () => {
 })
 
 test('every field of a manifest has its id (spec "Manifests"), partition values those of the spec', () => {
-  const { schema } = decodeContainer(bytes)
+  const { schema } = openContainer(bytes)
   assert.deepEqual(fieldIds(schema.fields), [0, 1, 3, 4, 2])
   const file = recordAt(schema, 'data_file')
   assert.deepEqual(
@@ -155,7 +161,10 @@ test('live entries inherit the ids and numbers of the manifest list, unless they
   const { entries, partition, header } = decodeManifest(bytes)
   const own = { ...entries[0]!, status: 0 as const, snapshotId: 5n, sequenceNumber: 3n, fileSequenceNumber: 2n }
   const deleted = { ...entries[1]!, status: 2 as const }
-  const live = liveEntries(decodeManifest(encodeEntries([own, entries[1]!, deleted], partition, header)), listed)
+  const live = liveEntries(
+    decodeManifest(encodeEntries([own, entries[1]!, deleted], partition, header)).entries,
+    listed,
+  )
   assert.deepEqual(
     live.map(entry => [entry.status, entry.snapshotId, entry.sequenceNumber, entry.fileSequenceNumber]),
     [
@@ -200,7 +209,8 @@ test('an entry encoded again keeps every field, of partition types unknown here 
 })
 
 test('a manifest of another writer is read by field id, whatever the names, of format version 1 too', () => {
-  const { schema, records, header } = decodeContainer(bytes)
+  const { schema, header, ...container } = openContainer(bytes)
+  const records = allRecords({ schema, header, ...container })
   const renamed: AvroRecordSchema = {
     ...schema,
     fields: schema.fields
@@ -221,7 +231,8 @@ test('a manifest of another writer is read by field id, whatever the names, of f
 })
 
 test('a manifest with a field nobody here knows is not encoded again, lest the field be lost', () => {
-  const { schema, records, header } = decodeContainer(bytes)
+  const { schema, header, ...container } = openContainer(bytes)
+  const records = allRecords({ schema, header, ...container })
   const file = recordAt(schema, 'data_file')
   const unknown: AvroField = { name: 'unknown', type: ['null', 'long'], default: null, 'field-id': 999 }
   const extended = { ...file, fields: [...file.fields, unknown] }
@@ -265,7 +276,7 @@ test('a manifest list survives, its 63-bit ids exact, with field ids and the sna
   ]
   const list = encodeManifestList(manifests, { id: 2n ** 63n - 1n, parentId: 12n, sequenceNumber: 9 })
   assert.deepEqual(decodeManifestList(list), manifests)
-  const { header, schema } = decodeContainer(list)
+  const { header, schema } = openContainer(list)
   assert.deepEqual(
     ['snapshot-id', 'parent-snapshot-id', 'sequence-number', 'format-version'].map(key => header.get(key)),
     ['9223372036854775807', '12', '9', '2'],
