@@ -173,7 +173,7 @@ export const metrics = {
     type: 'gauge',
     unit: 'records',
     labels: ['topic', 'partition'],
-    help: 'Kafka records between the next offset to read and the end of an assigned partition.',
+    help: 'Kafka records of an assigned partition that are not committed to the table yet.',
   },
   recordsIn: {
     name: 'flink_taskmanager_job_task_numRecordsIn',

@@ -7,13 +7,15 @@
  */
 import type { Registry } from 'prom-client'
 import { closedLabelValues, metrics, otherDataType, type ValidationWarning } from '../contract/metrics.ts'
+import type { ErrorType } from '../contract/reasons.ts'
 import { counter, histogram } from './instruments.ts'
 
+/** The first three are what the classifier tells its observer. */
 export interface ClassificationMetrics {
   valid(dataType: string): void
   /** `reason` is one of contract/reasons.ts; `dataType` is null where the payload has none. */
-  invalid(reason: string, dataType: string | null): void
-  warning(kind: ValidationWarning): void
+  invalid(errorType: ErrorType, reason: string, dataType: string | null): void
+  warning(kind: ValidationWarning, dataType: string): void
   /** The rows of one Kafka record were handed to the writer at `nowMs`; both times in milliseconds since the epoch. */
   handedToWriter(recordTimestampMs: number, nowMs: number, rows: number): void
 }
@@ -55,7 +57,7 @@ export function createClassificationMetrics(registry: Registry, dataTypes: Itera
       const tally = tallies.get(dataType) ?? others
       tally.valid++
     },
-    invalid(reason, dataType) {
+    invalid(_errorType, reason, dataType) {
       const known = dataType !== null && tallies.has(dataType) ? dataType : otherDataType
       tallies.get(known)!.invalid++
       validationFailures.inc({ reason: knownReasons.has(reason) ? reason : 'unknown', data_type: known })

@@ -53,4 +53,5 @@ function framesOf(error: ErrorLike): string {
 /** V8's templates are kJsonParseUnexpectedToken… and kJsonParseShortString in src/common/message-template.h. */
 const jsonQuotation = /(?:Unexpected token .{1,4}, )?(?:\.{3})?".*"(?:\.{3})? is not valid JSON/gs
 
-const withoutQuotation = (message: string) => message.replace(jsonQuotation, 'not valid JSON')
+const withoutQuotation = (message: string) =>
+  message.includes('is not valid JSON') ? message.replace(jsonQuotation, 'not valid JSON') : message

@@ -15,7 +15,7 @@ export interface KafkaMetrics {
   /** One batch was consumed at `nowMs` (milliseconds since the epoch). */
   consumed(batch: Pick<SourceBatch, 'topic' | 'partition' | 'records'>, nowMs: number): void
   deserializationError(topic: string, partition: number): void
-  /** Records behind the end. Ignored for a partition that is not assigned (any more). */
+  /** Records that are not durable yet. Ignored for a partition that is not assigned (any more). */
   lag(topic: string, partition: number, records: number): void
 }
 

@@ -53,7 +53,7 @@ function createCpuLoad(): () => number {
  * IP octets of the network namespace, from the IpExt lines of /proc/self/net/netstat: what Prometheus' own client for Go
  * exports under the same two names. Node keeps no count over all sockets. Zero where the file is missing.
  */
-function networkOctets(): { received: number; sent: number } {
+export function networkOctets(): { received: number; sent: number } {
   try {
     return parseNetstat(readFileSync('/proc/self/net/netstat', 'utf8'))
   } catch {
