@@ -1,0 +1,108 @@
+import assert from 'node:assert/strict'
+import { after, beforeEach, describe, it } from 'node:test'
+import {
+  logCheckpointEvent,
+  logIcebergError,
+  logKafkaError,
+  logValidationError,
+} from '../../../runtime/telemetry/logEvents.ts'
+import { getLogger, setupLogging } from '../../../runtime/telemetry/logging.ts'
+
+const written: string[] = []
+const logger = getLogger('events')
+const only = () => {
+  assert.equal(written.length, 1)
+  return JSON.parse(written[0]!)
+}
+
+beforeEach(() => {
+  written.length = 0
+  setupLogging({}, { write: line => void written.push(line) })
+})
+after(() => {
+  setupLogging({}, { write() {} })
+})
+
+describe('events', () => {
+  it('name the line that reported them', () => {
+    const report = () => logKafkaError(logger, 'm', {})
+    report()
+    const { source } = only()
+    assert.deepEqual([source.file, source.function], [import.meta.filename, 'report'])
+  })
+
+  it('logKafkaError: position, and the error with its code', () => {
+    const error = Object.assign(new Error('refused'), { code: 'ECONNREFUSED' })
+    logKafkaError(logger, 'Failed to consume message', { topic: 'health-data-raw', partition: 0, offset: 12345, error })
+    const line = only()
+    assert.deepEqual([line.level, line.message, line.error.message], ['ERROR', 'Failed to consume message', 'refused'])
+    assert.deepEqual(line.context, {
+      kafka_topic: 'health-data-raw',
+      kafka_partition: 0,
+      kafka_offset: 12345,
+      error_code: 'ECONNREFUSED',
+    })
+  })
+
+  it('logIcebergError: table and database', () => {
+    logIcebergError(logger, 'Failed to write', { tableName: 'health_data_raw', database: 'health_db', error: 'full' })
+    const line = only()
+    assert.equal(line.level, 'ERROR')
+    assert.deepEqual(line.context, { table_name: 'health_data_raw', database: 'health_db' })
+    assert.deepEqual(line.error, { type: 'string', message: 'full', stack: '' })
+  })
+
+  it('logCheckpointEvent: information, and an error when it failed', () => {
+    logCheckpointEvent(logger, { eventType: 'completed', checkpointId: 42, durationMs: 5000, sizeBytes: 1024000 })
+    const line = only()
+    assert.deepEqual([line.level, line.message], ['INFO', 'Checkpoint completed'])
+    assert.deepEqual(line.context, {
+      event_type: 'completed',
+      checkpoint_id: 42,
+      duration_ms: 5000,
+      size_bytes: 1024000,
+    })
+    logCheckpointEvent(logger, { eventType: 'failed', checkpointId: 43, error: new Error('x') })
+    assert.equal(JSON.parse(written[1]!).level, 'ERROR')
+  })
+
+  it('logValidationError: position, rule and type of a row, and nothing else that it holds', () => {
+    const row = {
+      raw_payload: 'alice-payload',
+      value: 61.25,
+      error_type: 'VALIDATION_ERROR',
+      error_reason: 'missing_user_id',
+      error_message: 'alice-message',
+      device_id: 'alice-phone',
+      user_id: 'alice',
+      sample_id: 'alice-sample',
+      data_type: 'heartRate',
+      kafka_topic: 'health-data-raw',
+      kafka_partition: 2,
+      kafka_offset: 7,
+      sample_index: 3,
+    }
+    logValidationError(logger, 'Missing user_id', row)
+    const line = only()
+    const { user_id, ...context } = line.context
+    assert.deepEqual([line.level, line.message], ['WARNING', 'Missing user_id'])
+    assert.match(user_id, /^hmac:/)
+    assert.deepEqual(context, {
+      error_type: 'VALIDATION_ERROR',
+      error_reason: 'missing_user_id',
+      data_type: 'heartRate',
+      kafka_topic: 'health-data-raw',
+      kafka_partition: 2,
+      kafka_offset: 7,
+      sample_index: 3,
+    })
+    assert.doesNotMatch(written[0]!, /alice|61\.25/)
+  })
+
+  it('logValidationError: a type that is free text never passes, and level debug is silent by default', () => {
+    logValidationError(logger, 'm', { data_type: 'alice has a headache' })
+    assert.ok(!('data_type' in only().context))
+    logValidationError(logger, 'm', { data_type: 'steps' }, 'debug')
+    assert.equal(written.length, 1)
+  })
+})
