@@ -69,6 +69,8 @@ export interface Pipeline {
   readonly caughtUp: boolean
   readonly tables: TablesState | undefined
   positions(): readonly PartitionPosition[]
+  /** Ends of partitions that were asked for beside the fetches, which tell nothing while intake is paused. */
+  noteHighWatermarks(ends: OffsetMap): void
   readonly bufferedBytes: number
   /** Milliseconds since the epoch at which the pipeline last moved: a batch, a commit, an audit, an assignment. */
   readonly lastProgressMs: number
@@ -365,6 +367,9 @@ export function createPipeline(settings: PipelineSettings, ports: PipelinePorts)
     },
     get lastProgressMs() {
       return lastProgressMs
+    },
+    noteHighWatermarks(ends) {
+      for (const [key, end] of ends) highWatermarks.set(key, end)
     },
     positions: () =>
       partitions.map(({ topic, partition }) => {

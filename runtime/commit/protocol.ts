@@ -22,7 +22,9 @@ export interface TablesState {
   readonly offsets: OffsetMap
   /** Error files announced by raw and not yet in the errors table. */
   readonly pendingIntents: number
-  readonly lastCommitMs: number
+  /** Times of our newest snapshots, in milliseconds since the epoch. */
+  readonly rawCommitMs: number
+  readonly errorsCommitMs: number
   /** Where the writer puts error files. */
   readonly pendingFolder: string
 }
@@ -58,7 +60,8 @@ export function createProtocol(settings: CommitSettings, ports: CommitPorts): Pr
         errorsAppliedSeq: errors.keys.appliedSeq,
         offsets: raw.keys.offsets,
         pendingIntents: raw.keys.pending.filter(intent => intent.seq > errors.keys.appliedSeq).length,
-        lastCommitMs: raw.own['timestamp-ms'],
+        rawCommitMs: raw.own['timestamp-ms'],
+        errorsCommitMs: errors.own['timestamp-ms'],
         pendingFolder: pendingFolder(context, errors.table),
       }
     },

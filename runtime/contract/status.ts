@@ -46,7 +46,7 @@ export interface PartitionStatus {
   readonly nextOffset: number
   /** End of the partition; null until a fetch told it. */
   readonly highWatermark: number | null
-  /** Records behind the end: highWatermark - nextOffset, never negative; null while not measured. */
+  /** Records that are not durable yet: highWatermark - committed, never negative; null while not measured. */
   readonly lag: number | null
   /** Next offset as the raw table holds it: everything below is durable. */
   readonly committed: number

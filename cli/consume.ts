@@ -1,0 +1,26 @@
+/** Sets up logging from the environment and the manifest, then runs a consumer. Loaded only by `run`. */
+import { readFileSync } from 'node:fs'
+import type { RuntimeConfiguration } from '../runtime/contract/configuration.ts'
+import { type ConsumerOptions, type ConsumerResult, runConsumer } from '../runtime/main.ts'
+import { setupLogging } from '../runtime/telemetry/logging.ts'
+import { loggingFromEnvironment, parseLogLevel } from '../runtime/telemetry/logOptions.ts'
+import { logProcessWarnings } from '../runtime/telemetry/processWarnings.ts'
+
+/** The environment wins over the manifest. On a terminal, where neither says otherwise, only warnings show, as text. */
+export async function consume(
+  configuration: RuntimeConfiguration,
+  options: Omit<ConsumerOptions, 'version' | 'logging'>,
+): Promise<ConsumerResult> {
+  const { env } = process
+  const given = loggingFromEnvironment(env)
+  const forPeople = options.progress !== undefined && !env.LOG_LEVEL && !env.JSON_FORMAT
+  const level = env.LOG_LEVEL ? given.logLevel! : forPeople ? 'warning' : parseLogLevel(configuration.logging.level, '')
+  const json = env.JSON_FORMAT ? given.jsonFormat! : !forPeople && configuration.logging.format === 'json'
+  const logger = setupLogging({ ...given, logLevel: level, jsonFormat: json })
+  logProcessWarnings(logger)
+  const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as {
+    version: string
+  }
+  const logging = { level, formatter: json ? ('JSONFormatter' as const) : ('TextFormatter' as const) }
+  return runConsumer(configuration, { ...options, version, logging })
+}

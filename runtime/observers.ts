@@ -1,0 +1,138 @@
+/**
+ * What the pipeline and the commit protocol tell, as metrics and log lines. It decides nothing. Lines carry topics,
+ * partitions, offsets, codes and counts.
+ */
+import type { CommitObserver } from './commit/context.ts'
+import type { HaltError } from './commit/halt.ts'
+import type { Logger } from './contract/logger.ts'
+import { parseTopicPartitionKey, type SourceBatch, type TopicPartition } from './kafka.ts'
+import type { PipelineObserver } from './pipeline.ts'
+import { logCheckpointEvent, logIcebergError } from './telemetry/logEvents.ts'
+import type { Metrics } from './telemetry/metrics.ts'
+
+export interface ObserverOptions {
+  readonly metrics: Metrics
+  readonly logger: Logger
+  /** Qualified as `namespace` and bare names, for log lines. */
+  readonly tables: { readonly namespace: string; readonly raw: string; readonly errors: string }
+  /** Milliseconds since the epoch. */
+  readonly now: () => number
+}
+
+/** What a run has done so far, for its summary and for `/status`. */
+export interface Tally {
+  records: number
+  rawRows: number
+  errorRows: number
+  commits: number
+  /** Milliseconds since the epoch; 0 before the first. */
+  firstCommitMs: number
+  /** Time of the last sign of life: a batch, a commit, a failure that is being retried. */
+  lastSignMs: number
+}
+
+export interface Observers {
+  readonly pipeline: PipelineObserver
+  readonly commit: CommitObserver
+  readonly tally: Tally
+}
+
+export function createObservers(options: ObserverOptions): Observers {
+  const { metrics, logger, now } = options
+  const tally: Tally = { records: 0, rawRows: 0, errorRows: 0, commits: 0, firstCommitMs: 0, lastSignMs: now() }
+  const sign = () => {
+    tally.lastSignMs = now()
+  }
+  return {
+    tally,
+    commit: commitObserver(options, tally, sign),
+    pipeline: pipelineObserver(metrics, logger, tally, sign),
+  }
+}
+
+function commitObserver({ metrics, logger, tables }: ObserverOptions, tally: Tally, sign: () => void): CommitObserver {
+  return {
+    conflict: table => metrics.iceberg.commitConflict(table),
+    failed(table, error, delayMs) {
+      sign()
+      metrics.iceberg.writeFailed(table)
+      metrics.iceberg.commitRetried(table)
+      logIcebergError(logger, `Access to the table failed and will be tried again in ${Math.round(delayMs)} ms`, {
+        tableName: tables[table],
+        database: tables.namespace,
+        error,
+      })
+    },
+    committed(table, rows, latencyMs) {
+      sign()
+      metrics.iceberg.committed(table, { rows, latencyMs })
+      if (table === 'raw') tally.rawRows += rows
+      else tally.errorRows += rows
+    },
+    gap(key, start, end) {
+      const { topic, partition } = parseTopicPartitionKey(key)
+      const context = { kafka_topic: topic, kafka_partition: partition, first_offset: start, next_offset: end }
+      logger.error('Records were deleted before they were read; the gap is noted in the table', { context })
+    },
+  }
+}
+
+function pipelineObserver(metrics: Metrics, logger: Logger, tally: Tally, sign: () => void): PipelineObserver {
+  let newestMs = -1
+  let checkpoints = 0
+  return {
+    assigned(partitions: readonly TopicPartition[]) {
+      sign()
+      metrics.kafka.assigned(partitions)
+      metrics.kafka.rebalanced()
+      logger.info('Partitions assigned', {
+        context: { partitions: partitions.map(({ topic, partition }) => `${topic}:${partition}`) },
+      })
+    },
+    consumed(batch: SourceBatch, records, nowMs) {
+      sign()
+      metrics.kafka.consumed(batch, nowMs)
+      tally.records += records
+      newestMs = Math.max(newestMs, batch.records.at(-1)?.timestampMs ?? -1)
+    },
+    rewound(reason, error) {
+      sign()
+      logger.warning(`Taking positions anew: ${reason}`, { error })
+    },
+    halted(halt: HaltError | null) {
+      metrics.halted(halt?.code ?? null)
+      if (halt === null) logger.info('The halt is over, intake goes on')
+      else logger.critical(`Halted: ${halt.message}`, { context: { halt_code: halt.code, fix: halt.fix }, error: halt })
+    },
+    flushing(round) {
+      logCheckpointEvent(logger, { eventType: 'started', checkpointId: checkpoints + 1 })
+      logger.debug('Flushing', { context: { rows: round.rows, buffered_bytes: round.bufferedBytes } })
+    },
+    flushed(result, files, durationMs) {
+      sign()
+      checkpoints++
+      if (result === 'moved') {
+        logCheckpointEvent(logger, { eventType: 'discarded', checkpointId: checkpoints, durationMs })
+        return
+      }
+      tally.commits++
+      tally.firstCommitMs ||= tally.lastSignMs
+      if (newestMs >= 0) metrics.iceberg.newestCommittedRecord(newestMs)
+      metrics.iceberg.checkpointCompleted({ durationMs, sizeBytes: files.bytes })
+      logCheckpointEvent(logger, {
+        eventType: 'completed',
+        checkpointId: checkpoints,
+        durationMs: Math.round(durationMs),
+        sizeBytes: files.bytes,
+      })
+    },
+    flushFailed(error) {
+      sign()
+      checkpoints++
+      metrics.iceberg.checkpointFailed()
+      metrics.iceberg.writeFailed('raw')
+      logCheckpointEvent(logger, { eventType: 'failed', checkpointId: checkpoints, error })
+    },
+    buffered: bytes => metrics.bufferedBytes(bytes),
+  }
+}
