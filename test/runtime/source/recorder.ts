@@ -6,7 +6,6 @@
 import assert from 'node:assert/strict'
 import {
   type KafkaRecord,
-  type OffsetMap,
   type SourceBatch,
   type TopicPartition,
   type TopicPartitionKey,
@@ -30,11 +29,14 @@ export interface Recorder extends SourceHandler {
 }
 
 /**
- * `follow` seeks each assigned partition to where delivery stands (`from`, or 0, at first) and resumes it; `none` leaves
- * that to the test.
+ * `follow` seeks each assigned partition to where delivery stands (0 at first) and resumes it; `none` leaves that to the
+ * test. Members that share `next` take over from one another, as pods do through the table.
  */
-export function createRecorder(source: Source, positions: 'follow' | 'none' = 'follow', from?: OffsetMap): Recorder {
-  const next = new Map<TopicPartitionKey, number>(from)
+export function createRecorder(
+  source: Source,
+  positions: 'follow' | 'none' = 'follow',
+  next: Map<TopicPartitionKey, number> = new Map(),
+): Recorder {
   let epoch = 0
   const recorder: Recorder = {
     assignments: [],
