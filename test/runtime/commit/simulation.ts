@@ -7,27 +7,17 @@
 import assert from 'node:assert/strict'
 import type { CommitPorts } from '../../../runtime/commit/context.ts'
 import { HaltError } from '../../../runtime/commit/halt.ts'
-import { parseErrorsKeys, parseRawKeys, tagName } from '../../../runtime/commit/keys.ts'
+import { parseErrorsKeys, parseRawKeys } from '../../../runtime/commit/keys.ts'
 import { createProtocol, type Protocol } from '../../../runtime/commit/protocol.ts'
 import { accept, type Cursor, createCursor } from '../../../runtime/cursor.ts'
-import { type Catalog, CatalogError, type TableIdentifier } from '../../../runtime/iceberg/catalog.ts'
+import { CatalogError, type TableIdentifier } from '../../../runtime/iceberg/catalog.ts'
 import type { DataFile } from '../../../runtime/iceberg/dataFile.ts'
-import { inMemoryCatalog } from '../../../runtime/iceberg/inMemoryCatalog.ts'
-import { inMemoryStorage } from '../../../runtime/iceberg/inMemoryStorage.ts'
-import { describeManifest, encodeManifest } from '../../../runtime/iceberg/manifest.ts'
-import { encodeManifestList } from '../../../runtime/iceberg/manifestList.ts'
-import { liveDataFiles } from '../../../runtime/iceberg/snapshotFiles.ts'
-import type { Storage } from '../../../runtime/iceberg/storage.ts'
-import type { Snapshot, TableMetadata } from '../../../runtime/iceberg/tableMetadata.ts'
-import { currentSchema, currentSpec, errorsDefinition, rawDefinition } from '../../../runtime/iceberg/tables.ts'
+import { errorsDefinition, rawDefinition } from '../../../runtime/iceberg/tables.ts'
 import { type LastRecord, type OffsetRange, parseTopicPartitionKey } from '../../../runtime/kafka.ts'
+import { ancestors, errorsTable, group, headOf, Lake, rawTable, tag, taggedOf } from './lake.ts'
 import { markOf, SimulatedKafka } from './simulatedKafka.ts'
 
-export const topic = 'health'
-export const group = 'g'
-export const rawTable: TableIdentifier = { namespace: ['db'], name: 'raw' }
-export const errorsTable: TableIdentifier = { namespace: ['db'], name: 'errors' }
-const tag = tagName(group)
+const topic = 'health'
 
 interface Gate {
   readonly pod: Pod | undefined
@@ -55,8 +45,7 @@ const died = new Error('the pod died')
 const drained = () => new Promise<void>(resolve => setImmediate(resolve))
 
 export class World {
-  readonly storage: Storage
-  readonly catalog: Catalog
+  readonly lake = new Lake()
   readonly kafka: SimulatedKafka
   readonly pods: Pod[] = []
   /** Sample id → topic partition it was produced to. */
@@ -70,8 +59,6 @@ export class World {
   private assignment = new Map<Pod, string[]>()
   private tapeAt = 0
   private turn = 0
-  private clockMs = 1_700_000_000_000
-  private ids = 0
   private samples = 0
   private ruleVersion = 0
   haltsAllowed = false
@@ -81,19 +68,9 @@ export class World {
   constructor(options: WorldOptions, tape: readonly number[]) {
     this.options = options
     this.tape = tape
-    this.storage = inMemoryStorage(() => this.clockMs)
-    this.catalog = inMemoryCatalog({
-      warehouse: 'memory:///w',
-      now: () => this.clockMs++,
-      newUuid: () => this.newId(),
-    })
     this.kafka = new SimulatedKafka(topic, options.partitions)
     for (let i = 0; i < options.pods; i++) this.startPod(`pod-${i}`)
     this.rebalance(0)
-  }
-
-  private newId(): string {
-    return `id-${this.ids++}`
   }
 
   private get exhausted(): boolean {
@@ -219,67 +196,17 @@ export class World {
   // ---- other engines on the tables
 
   private async compact(id: TableIdentifier): Promise<void> {
-    const table = await this.catalog.loadTable(id)
-    const head = table && headOf(table)
-    if (table === undefined || head === undefined || this.rolledBack.has(id.name)) return
-    const rows: string[] = []
-    for await (const { file } of liveDataFiles(this.storage, head)) rows.push(...(await this.rowsOf(file.location)))
-    if (rows.length === 0) return
-    const file = await this.writeFile(`${table.location}/data/compacted-${this.newId()}`, rows)
-    const bytes = encodeManifest([file], { schema: currentSchema(table), spec: currentSpec(table) })
-    const location = `${table.location}/metadata/${this.newId()}.avro`
-    await this.storage.create(location, bytes)
-    const snapshotId = BigInt(++this.ids)
-    const sequence = table['last-sequence-number'] + 1
-    const manifest = {
-      ...describeManifest(location, bytes.length, [file], currentSpec(table)),
-      sequence_number: BigInt(sequence),
-      min_sequence_number: BigInt(sequence),
-      added_snapshot_id: snapshotId,
-    }
-    const list = `${table.location}/metadata/${this.newId()}-list.avro`
-    const parentId = head['snapshot-id']
-    await this.storage.create(
-      list,
-      encodeManifestList([manifest], { id: snapshotId, parentId, sequenceNumber: sequence }),
-    )
-    const snapshot: Snapshot = {
-      'snapshot-id': snapshotId,
-      'parent-snapshot-id': parentId,
-      'sequence-number': sequence,
-      'timestamp-ms': Math.max(this.clockMs, table['last-updated-ms']),
-      'manifest-list': list,
-      summary: { operation: 'replace' },
-    }
-    await this.catalog.commitTable(
-      id,
-      [],
-      [
-        { action: 'add-snapshot', snapshot },
-        { action: 'set-snapshot-ref', 'ref-name': 'main', type: 'branch', 'snapshot-id': snapshotId },
-      ],
-    )
-    this.note(`compaction of ${id.name}`)
+    if (!this.rolledBack.has(id.name) && (await this.lake.compact(id))) this.note(`compaction of ${id.name}`)
   }
 
-  /** Drops every snapshot that no ref and no walk from main to our keys needs. */
   private async expire(id: TableIdentifier): Promise<void> {
-    const table = await this.catalog.loadTable(id)
-    if (table === undefined || headOf(table) === undefined || this.rolledBack.has(id.name)) return
-    const kept = new Set(Object.values(table.refs).map(ref => ref['snapshot-id']))
-    for (const snapshot of ancestors(table, headOf(table)!)) {
-      kept.add(snapshot['snapshot-id'])
-      if (parseRawKeys(snapshot.summary) !== undefined || parseErrorsKeys(snapshot.summary) !== undefined) break
-    }
-    const gone = table.snapshots.map(snapshot => snapshot['snapshot-id']).filter(snapshot => !kept.has(snapshot))
-    if (gone.length === 0) return
-    await this.catalog.commitTable(id, [], [{ action: 'remove-snapshots', 'snapshot-ids': gone }])
-    this.note(`expiry of ${gone.length} snapshots of ${id.name}`)
+    if (this.rolledBack.has(id.name)) return
+    this.note(`expiry of ${await this.lake.expire(id)} snapshots of ${id.name}`)
   }
 
   /** A person sets main back to an older snapshot. Until it is undone no pod may write that table. */
   private async rollBack(id: TableIdentifier): Promise<void> {
-    const table = await this.catalog.loadTable(id)
+    const table = await this.lake.catalog.loadTable(id)
     const head = table && headOf(table)
     if (table === undefined || head === undefined || this.rolledBack.has(id.name)) return
     // Only what lies before our newest snapshot undoes something of ours.
@@ -288,7 +215,7 @@ export class World {
     const undoing = older.slice(older.indexOf(tagged ?? -1n) + 1)
     if (undoing.length === 0) return
     const to = undoing[this.draw(undoing.length)]!
-    await this.setMain(id, to)
+    await this.lake.setMain(id, to)
     this.rolledBack.set(id.name, { head: head['snapshot-id'], to })
     this.haltsAllowed = true
     this.note(`rollback of ${id.name}`)
@@ -297,20 +224,12 @@ export class World {
   private async undoRollbacks(): Promise<void> {
     for (const [name, { head, to }] of this.rolledBack) {
       const id = name === rawTable.name ? rawTable : errorsTable
-      const table = await this.catalog.loadTable(id)
+      const table = await this.lake.catalog.loadTable(id)
       assert.equal(table?.refs.main?.['snapshot-id'], to, `a pod wrote table ${name} while it was rolled back`)
-      await this.setMain(id, head)
+      await this.lake.setMain(id, head)
       this.note(`end of rollback of ${name}`)
     }
     this.rolledBack.clear()
-  }
-
-  private setMain(id: TableIdentifier, snapshotId: bigint): Promise<TableMetadata> {
-    return this.catalog.commitTable(
-      id,
-      [],
-      [{ action: 'set-snapshot-ref', 'ref-name': 'main', type: 'branch', 'snapshot-id': snapshotId }],
-    )
   }
 
   // ---- a pod
@@ -412,32 +331,7 @@ export class World {
 
   private async flushRows(pod: Pod, folder: string, ids: readonly string[]): Promise<DataFile[]> {
     if (ids.length === 0) return []
-    return [await this.gate(pod, 'write', () => this.writeFile(`${folder}/${this.newId()}.parquet`, ids))]
-  }
-
-  private async writeFile(location: string, ids: readonly string[]): Promise<DataFile> {
-    const bytes = Buffer.from(ids.join('\n'))
-    await this.storage.create(location, bytes)
-    const none = new Map()
-    return {
-      location,
-      fileSizeInBytes: bytes.length,
-      recordCount: ids.length,
-      partition: [20_000, 'x'],
-      metrics: {
-        columnSizes: none,
-        valueCounts: none,
-        nullValueCounts: none,
-        nanValueCounts: none,
-        lowerBounds: none,
-        upperBounds: none,
-      },
-      splitOffsets: [4],
-    }
-  }
-
-  private async rowsOf(location: string): Promise<string[]> {
-    return (await this.storage.read(location)).toString().split('\n')
+    return [await this.gate(pod, 'write', () => this.lake.writeFile(`${folder}/${this.lake.newId()}.parquet`, ids))]
   }
 
   // ---- ports behind gates
@@ -465,7 +359,8 @@ export class World {
   }
 
   private portsOf(pod: Pod): CommitPorts {
-    const { catalog, storage, kafka } = this
+    const { kafka, lake } = this
+    const { catalog, storage } = lake
     return {
       catalog: {
         ensureNamespace: namespace => this.flaky(pod, 'ensureNamespace', () => catalog.ensureNamespace(namespace)),
@@ -491,9 +386,9 @@ export class World {
             for (const [key, offset] of offsets) kafka.committed.set(key, offset)
           }),
       },
-      now: () => this.clockMs++,
-      newId: () => this.newId(),
-      newSnapshotId: () => BigInt(++this.ids),
+      now: lake.now,
+      newId: lake.newId,
+      newSnapshotId: lake.newSnapshotId,
       random: () => 0.5,
       sleep: () => this.gate(pod, 'sleep', async () => undefined),
       observer: { conflict() {}, failed() {}, committed() {}, gap() {} },
@@ -531,8 +426,8 @@ export class World {
   // ---- what must hold
 
   private async rawOffsets(): Promise<ReadonlyMap<string, number> | undefined> {
-    const table = await this.catalog.loadTable(rawTable)
-    const tagged = table?.snapshots.find(it => it['snapshot-id'] === table.refs[tag]?.['snapshot-id'])
+    const table = await this.lake.catalog.loadTable(rawTable)
+    const tagged = table && taggedOf(table)
     return tagged && parseRawKeys(tagged.summary)?.offsets
   }
 
@@ -541,30 +436,15 @@ export class World {
     if (!this.pods.every(pod => pod.caughtUp && pod.epoch === this.assignmentEpoch)) return false
     const offsets = await this.rawOffsets()
     for (const [key, log] of this.kafka.partitions) if ((offsets?.get(key) ?? -1) < log.high) return false
-    const raw = await this.catalog.loadTable(rawTable)
-    const errors = await this.catalog.loadTable(errorsTable)
-    const pending = parseRawKeys(this.tagged(raw!).summary)!.pending
-    return pending.every(intent => intent.seq <= parseErrorsKeys(this.tagged(errors!).summary)!.appliedSeq)
-  }
-
-  private tagged(table: TableMetadata): Snapshot {
-    const id = table.refs[tag]!['snapshot-id']
-    return table.snapshots.find(snapshot => snapshot['snapshot-id'] === id)!
-  }
-
-  async tableRows(id: TableIdentifier): Promise<string[]> {
-    const table = await this.catalog.loadTable(id)
-    const head = table && headOf(table)
-    if (head === undefined) return []
-    const rows: string[] = []
-    for await (const { file } of liveDataFiles(this.storage, head)) rows.push(...(await this.rowsOf(file.location)))
-    return rows
+    const { pending } = parseRawKeys(taggedOf(await this.lake.load(rawTable))!.summary)!
+    const { appliedSeq } = parseErrorsKeys(taggedOf(await this.lake.load(errorsTable))!.summary)!
+    return pending.every(intent => intent.seq <= appliedSeq)
   }
 
   /** I1 at rest: every sample once in raw ∪ errors; one that retention took unread at most once, nothing else. */
   private async check(): Promise<void> {
     const counts = new Map<string, number>()
-    for (const id of [...(await this.tableRows(rawTable)), ...(await this.tableRows(errorsTable))])
+    for (const id of [...(await this.lake.rows(rawTable)), ...(await this.lake.rows(errorsTable))])
       counts.set(id, (counts.get(id) ?? 0) + 1)
     for (const id of this.produced.keys()) {
       const count = counts.get(id) ?? 0
@@ -583,15 +463,3 @@ interface SimulatedRound {
 }
 
 const newRound = (): SimulatedRound => ({ ranges: new Map(), last: new Map(), raw: [], errors: [] })
-
-const headOf = (table: TableMetadata): Snapshot | undefined =>
-  table.snapshots.find(snapshot => snapshot['snapshot-id'] === table.refs.main?.['snapshot-id'])
-
-/** The snapshot and its ancestors, newest first, as far as they are retained. */
-function ancestors(table: TableMetadata, from: Snapshot): Snapshot[] {
-  const byId = new Map(table.snapshots.map(snapshot => [snapshot['snapshot-id'], snapshot]))
-  const result: Snapshot[] = []
-  for (let at: Snapshot | undefined = from; at !== undefined; at = byId.get(at['parent-snapshot-id'] ?? -1n))
-    result.push(at)
-  return result
-}
