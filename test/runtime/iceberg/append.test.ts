@@ -208,6 +208,19 @@ test('manifests stay below the count that merges them', async () => {
   }
 })
 
+test('nothing is merged before there are enough manifests, and a merged one keeps to the target size', async () => {
+  const target = 20_000
+  const limits = { 'commit.manifest.min-count-to-merge': '4', 'commit.manifest.target-size-bytes': String(target) }
+  const bench = await Bench.start(limits)
+  const lengths = async () => (await readManifestList(bench.storage, bench.head)).map(listed => listed.manifest_length)
+  for (let commit = 0; commit < 4; commit++) await bench.append(1)
+  assert.equal((await lengths()).length, 4)
+  for (let commit = 0; commit < 20; commit++) await bench.append(100)
+  const found = await lengths()
+  assert.ok(found.length > 2)
+  assert.ok(Math.max(...found) <= target)
+})
+
 test('by default a hundred manifests are merged, none with merging switched off', async () => {
   const counts: number[] = []
   for (const properties of [{}, { 'commit.manifest-merge.enabled': 'false' }] as Record<string, string>[]) {

@@ -59,6 +59,11 @@ test('every field of a manifest has its id (spec "Manifests"), partition values 
     fieldIds(file.fields),
     [134, 100, 101, 102, 103, 104, 108, 109, 110, 137, 125, 128, 131, 132, 135, 140, 143],
   )
+  const elementId = (id: number): unknown => {
+    const [, array] = file.fields.find(field => field['field-id'] === id)!.type as [string, object]
+    return Object.entries(array).find(([name]) => name === 'element-id')?.[1]
+  }
+  assert.deepEqual([elementId(132), elementId(135)], [133, 136])
   const partition = recordAt(file, 'partition')
   assert.deepEqual(partition.fields, [
     { name: 'at_day', type: ['null', { type: 'int', logicalType: 'date' }], default: null, 'field-id': 1000 },

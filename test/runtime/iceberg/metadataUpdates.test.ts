@@ -106,6 +106,12 @@ test('removal takes the log before it and statistics along, and never a snapshot
   )
 })
 
+test('history before a removed snapshot is no history any more', () => {
+  const third = applyUpdates(second, appended(snapshotOf(3, 13n, 3000)), 3000)
+  const removed = applyUpdates(third, [{ action: 'remove-snapshots', 'snapshot-ids': [12n] }], 3000)
+  assert.deepEqual(removed['snapshot-log'], [{ 'timestamp-ms': 3000, 'snapshot-id': 13n }])
+})
+
 test('the table time never goes back, whatever the clock says', () => {
   assert.equal(applyUpdates(second, [{ action: 'set-properties', updates: { a: 'b' } }], 5)['last-updated-ms'], 2000)
   assert.equal(applyUpdates(second, appended(snapshotOf(3, 13n, 9000)), 5)['last-updated-ms'], 9000)
