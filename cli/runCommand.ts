@@ -121,6 +121,9 @@ const summary = (result: ConsumerResult, seconds: number) => ({
   caughtUp: result.caughtUp,
   halt: result.halt && { code: result.halt.code, message: result.halt.message, fix: result.halt.fix },
   seconds,
+  firstCommitSeconds: result.firstCommitMs === 0 ? null : (result.firstCommitMs - performance.timeOrigin) / 1000,
+  cpuSeconds: (process.cpuUsage().user + process.cpuUsage().system) / 1e6,
+  maxRssBytes: process.resourceUsage().maxRSS * 1024,
 })
 
 function table(result: ConsumerResult, seconds: number): string {
