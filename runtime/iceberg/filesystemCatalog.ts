@@ -53,8 +53,8 @@ function asCatalogError(error: unknown, known: Partial<Record<StorageErrorCode, 
   throw new CatalogError(known[error.code] ?? codes[error.code], error.message, error)
 }
 
-/** pyiceberg cuts a location at these, DuckDB takes some for a pattern. */
-const unreadable = /[?#*[\]]/
+/** pyiceberg cuts a location at these. */
+const unreadable = /[?#]/
 
 function folderOf(warehouse: string, levels: readonly string[]): string {
   for (const level of levels)
@@ -77,7 +77,7 @@ export function filesystemCatalog(options: FilesystemCatalogOptions): Catalog {
   if (unreadable.test(warehouse))
     throw new CatalogError(
       'DENIED',
-      `warehouse ${warehouse}: a path with ?, #, *, [ or ] is not read by every engine; choose another`,
+      `warehouse ${warehouse}: a path with ? or # is not read by every engine; choose another`,
     )
 
   const tableLocation = (table: TableIdentifier): string => folderOf(warehouse, [...table.namespace, table.name])

@@ -179,7 +179,7 @@ test('a commit that slept until its number was free again says that its outcome 
 
 test('names that would leave the warehouse, or that readers cannot open, are refused', async () => {
   const { open } = await bench(0)
-  for (const name of ['', '.', '..', 'a/b', 'a\\b', 'a?b', 'a#b', '*', 'a[1]', 'a\0'])
+  for (const name of ['', '.', '..', 'a/b', 'a\\b', 'a?b', 'a#b', 'a\0'])
     await assert.rejects(open().loadTable({ ...identifier, name }), { code: 'DENIED' })
   assert.throws(
     () =>
