@@ -19,7 +19,8 @@ import { appendOwn, loadErrors, untilSettled } from './tables.ts'
  * removal of orphan files finds them there.
  */
 export function pendingFolder(context: CommitContext, errors: TableMetadata): string {
-  const beside = errors.location.slice(0, errors.location.lastIndexOf('/'))
+  const table = errors.location.replace(/\/+$/, '')
+  const beside = table.slice(0, table.lastIndexOf('/'))
   return `${context.settings.pendingLocation ?? `${beside}/_hc_pending`}/${errors['table-uuid']}`
 }
 
@@ -57,17 +58,20 @@ export async function rollForward(
   return untilSettled(context, 'errors', signal, attempt, attempts)
 }
 
-/** The manifest of an intent, once it and every file that it lists are known to exist; halts where one is gone. */
+/** The manifest of an intent, once it and every file that it lists are known to be whole; halts where one is not. */
 async function readIntent(context: CommitContext, errors: TableMetadata, intent: Intent): Promise<NewManifest> {
   const { storage } = context.ports
-  const { entries } = await readManifest(storage, intent.manifest).catch(cause => {
-    if (cause instanceof StorageError && cause.code === 'NOT_FOUND')
-      throw new HaltError('PendingLost', `manifest ${intent.manifest} of seq ${intent.seq}`)
+  const { entries } = await readManifest(storage, intent.manifest, intent.length).catch(cause => {
+    if (cause instanceof StorageError && (cause.code === 'NOT_FOUND' || cause.code === 'CORRUPT'))
+      throw new HaltError('PendingLost', `manifest of seq ${intent.seq}: ${cause.message}`)
     throw cause
   })
-  for (const { file } of entries)
-    if ((await storage.size(file.location)) === undefined)
-      throw new HaltError('PendingLost', `data file ${file.location} of seq ${intent.seq}`)
+  for (const { file } of entries) {
+    const size = await storage.size(file.location)
+    if (size === file.fileSizeInBytes) continue
+    const found = size === undefined ? 'is gone' : `has ${size} bytes instead of ${file.fileSizeInBytes}`
+    throw new HaltError('PendingLost', `data file ${file.location} of seq ${intent.seq} ${found}`)
+  }
   const files = entries.map(entry => entry.file)
   return describeManifest(intent.manifest, intent.length, files, currentSpec(errors))
 }
