@@ -223,16 +223,17 @@ test('metrics count values and nulls, and bound what may be bounded', async () =
   const writer = rawTableWriter(options())
   writer.push(rawRow({ unit: null, value: 2, sampleId: 'sample-with-a-long-name-a' }))
   writer.push(rawRow({ value: -0, sampleId: 'sample-with-a-long-name-b' }))
+  writer.push(rawRow({ value: Number.NaN, sampleId: 'sample-with-a-long-name-a' }))
   const { metrics } = (await writer.finish())[0]!
-  assert.deepEqual([metrics.valueCounts.get(6), metrics.nullValueCounts.get(6)], [2, 1])
-  assert.deepEqual([...metrics.nanValueCounts], [[5, 0]])
+  assert.deepEqual([metrics.valueCounts.get(6), metrics.nullValueCounts.get(6)], [3, 1])
+  assert.deepEqual([...metrics.nanValueCounts], [[5, 1]])
   assert.equal(metrics.lowerBounds.get(3)!.toString(), 'sample-with-a-lo')
   assert.equal(metrics.upperBounds.get(3)!.toString(), 'sample-with-a-lp')
   assert.ok(Object.is(metrics.lowerBounds.get(5)!.readDoubleLE(), -0))
   assert.equal(metrics.upperBounds.get(5)!.readDoubleLE(), 2)
   assert.equal(metrics.lowerBounds.get(7)!.readBigInt64LE(), 19_844n * 86_400_000_000n + 5n)
   for (const id of [1, 2]) {
-    assert.equal(metrics.valueCounts.get(id), 2)
+    assert.equal(metrics.valueCounts.get(id), 3)
     assert.equal(metrics.lowerBounds.has(id) || metrics.upperBounds.has(id), false, `id ${id} has no bounds`)
   }
   for (const id of [18, 19])

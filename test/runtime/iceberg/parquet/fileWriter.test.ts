@@ -137,7 +137,8 @@ test('a chunk of many pages comes back', async () => {
   const pattern: Record<Kind, (index: number) => unknown> = {
     boolean: index => (index % 11 === 0 ? null : index % 3 === 0),
     int: index => (index % 7 === 0 ? null : index),
-    long: index => index * 2 ** 33,
+    // Thousands of distinct values that repeat: a dictionary that grows.
+    long: index => (index >> 3) * 2 ** 33,
     double: index => index / 8,
     timestamptz: index => ({ day: index >> 4, micros: index }),
     string: index => (index % 1000 < 500 ? null : `user-${index % 5000}`),
@@ -176,12 +177,18 @@ test('footer statistics hold every value, in the order of the type', () => {
   assert.deepEqual([strings.min_value, strings.max_value, strings.null_count], ['z', '\u{1f600}', 1n])
   const plainStrings = statisticsOf(encodeColumn('plainString', [['\u{1f600}', '', '\uff5e']]))
   assert.deepEqual([plainStrings.min_value, plainStrings.max_value], ['', '\u{1f600}'])
+  const alike = statisticsOf(encodeColumn('plainString', [['same-m', 'same-a', 'same-z', 'same-b']]))
+  assert.deepEqual([alike.min_value, alike.max_value], ['same-a', 'same-z'])
+  const short = statisticsOf(encodeColumn('plainString', [['ab\0', 'ab', 'ab\0\0']]))
+  assert.deepEqual([short.min_value, short.max_value], ['ab', 'ab\0\0'])
   const longs = statisticsOf(encodeColumn('long', [[-1, 5, -(2 ** 40), 2 ** 40]]))
   assert.deepEqual([longs.min_value, longs.max_value], [BigInt(-(2 ** 40)), BigInt(2 ** 40)])
   const ints = statisticsOf(encodeColumn('int', [[-1, 5, -300]]))
   assert.deepEqual([ints.min_value, ints.max_value], [-300, 5])
   const booleans = statisticsOf(encodeColumn('boolean', [[null, true]]))
   assert.deepEqual([booleans.min_value, booleans.max_value], [true, true])
+  const falses = statisticsOf(encodeColumn('boolean', [[false, null, false]]))
+  assert.deepEqual([falses.min_value, falses.max_value], [false, false])
 })
 
 test('footer statistics leave out NaN and widen zero', () => {
