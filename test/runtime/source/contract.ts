@@ -147,6 +147,26 @@ export function sourceContract(name: string, start: () => Promise<ContractKafka>
       assert.equal(recorder.batches[1]!.start, 1)
     })
 
+    test('drops what a fetch under way brings for an offset that was sought away from', async () => {
+      const { topic, at } = await newTopic()
+      await kafka.produce(topic, 0, ['a', 'b'])
+      const { source, recorder } = await consume(topic, 'none')
+      source.seek(at, 0)
+      source.resume([at])
+      await until('the end', () => recorder.next(topic) === 2)
+      const before = recorder.batches.length
+      // A fetch waits at the end by now, and brings the next record.
+      source.seek(at, 1)
+      await kafka.produce(topic, 0, ['c'])
+      await until('the end again', () => recorder.next(topic) === 3)
+      const sought = recorder.batches.slice(before)
+      assert.equal(sought[0]!.start, 1)
+      assert.deepEqual(
+        sought.flatMap(({ records }) => records.map(({ offset }) => offset)),
+        [1, 2],
+      )
+    })
+
     test('tells of an offset that is gone by an empty batch elsewhere, then is silent until sought', async () => {
       const { topic, at } = await newTopic(2)
       await kafka.produce(topic, 0, ['a', 'b', 'c', 'd'])
