@@ -225,6 +225,8 @@ export async function runConsumer(
     metricsText() {
       for (const { topic, partition, lag } of status().partitions) if (lag !== null) kafka.lag(topic, partition, lag)
       metrics.iceberg.pendingErrorFiles(pipeline.tables?.pendingIntents ?? 0)
+      const newestMs = pipeline.tables?.newestRecordMs
+      if (newestMs !== undefined) metrics.iceberg.newestCommittedRecord(newestMs)
       return metrics.text()
     },
     live: () => ({ ok: now() - observers.tally.lastSignMs < stuckAfterMs, message: 'nothing has moved for 5 minutes' }),

@@ -78,7 +78,6 @@ function commitObserver({ metrics, logger, tables }: ObserverOptions, tally: Tal
 }
 
 function pipelineObserver(metrics: Metrics, logger: Logger, tally: Tally, sign: () => void): PipelineObserver {
-  let newestMs = -1
   let checkpoints = 0
   return {
     assigned(partitions: readonly TopicPartition[]) {
@@ -93,7 +92,6 @@ function pipelineObserver(metrics: Metrics, logger: Logger, tally: Tally, sign: 
       sign()
       metrics.kafka.consumed(batch, nowMs)
       tally.records += records
-      newestMs = Math.max(newestMs, batch.records.at(-1)?.timestampMs ?? -1)
     },
     rewound(reason, error) {
       sign()
@@ -117,7 +115,6 @@ function pipelineObserver(metrics: Metrics, logger: Logger, tally: Tally, sign: 
       }
       tally.commits++
       tally.firstCommitMs ||= tally.lastSignMs
-      if (newestMs >= 0) metrics.iceberg.newestCommittedRecord(newestMs)
       metrics.iceberg.checkpointCompleted({ durationMs, sizeBytes: files.bytes })
       logCheckpointEvent(logger, {
         eventType: 'completed',

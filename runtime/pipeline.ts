@@ -248,8 +248,8 @@ export function createPipeline(settings: PipelineSettings, ports: PipelinePorts)
       lastProgressMs = ports.now()
     } catch (error) {
       if (!signal.aborted && mine === generation) {
-        observer.flushFailed(error)
-        fail('a flush failed', error)
+        if (work === flush) observer.flushFailed(error)
+        fail(work === flush ? 'a flush failed' : 'an audit failed', error)
       }
     } finally {
       flushingBytes = 0
@@ -346,6 +346,7 @@ export function createPipeline(settings: PipelineSettings, ports: PipelinePorts)
       if (drain && round !== undefined) await exclusively(flush)
       deadline.abort()
       await timer
+      control.abort()
       round?.discard()
       await source.stop()
       finished.resolve()

@@ -3,7 +3,7 @@
  * offsets of its own; every decision is made on what the tables and Kafka say at that moment.
  */
 import type { TableMetadata } from '../iceberg/tableMetadata.ts'
-import type { OffsetMap, TopicPartition, TopicPartitionKey } from '../kafka.ts'
+import type { LastRecord, OffsetMap, TopicPartition, TopicPartitionKey } from '../kafka.ts'
 import { idleAudit, type Position, takePositions } from './assign.ts'
 import { type Batch, type CommitResult, commitBatch } from './commitBatch.ts'
 import type { CommitContext, CommitPorts, CommitSettings } from './context.ts'
@@ -20,6 +20,8 @@ export interface TablesState {
   readonly errorsSnapshotId: bigint
   readonly errorsAppliedSeq: number
   readonly offsets: OffsetMap
+  /** Kafka time of the newest record below them, in milliseconds since the epoch; undefined before the first. */
+  readonly newestRecordMs: number | undefined
   /** Error files announced by raw and not yet in the errors table. */
   readonly pendingIntents: number
   /** Times of our newest snapshots, in milliseconds since the epoch. */
@@ -59,6 +61,7 @@ export function createProtocol(settings: CommitSettings, ports: CommitPorts): Pr
         errorsSnapshotId: errors.head['snapshot-id'],
         errorsAppliedSeq: errors.keys.appliedSeq,
         offsets: raw.keys.offsets,
+        newestRecordMs: newestOf(raw.keys.last.values()),
         pendingIntents: raw.keys.pending.filter(intent => intent.seq > errors.keys.appliedSeq).length,
         rawCommitMs: raw.own['timestamp-ms'],
         errorsCommitMs: errors.own['timestamp-ms'],
@@ -66,4 +69,9 @@ export function createProtocol(settings: CommitSettings, ports: CommitPorts): Pr
       }
     },
   }
+}
+
+const newestOf = (lasts: Iterable<LastRecord>): number | undefined => {
+  const times = Array.from(lasts, last => last.timestampMs)
+  return times.length === 0 ? undefined : Math.max(...times)
 }
