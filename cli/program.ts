@@ -8,10 +8,11 @@ import { CommandError, type Failure, failureLine } from './errors.ts'
 import type { CommandIo, Register } from './io.ts'
 import { register as produce } from './produceCommand.ts'
 import { register as run } from './runCommand.ts'
+import { register as status } from './statusCommand.ts'
 import { register as validate } from './validateCommand.ts'
 
 /** In the order of the help. */
-const commands: readonly Register[] = [run, produce, validate]
+const commands: readonly Register[] = [run, produce, status, validate]
 
 const packageVersion = (): string =>
   JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')).version as string

@@ -1,0 +1,74 @@
+/**
+ * Builds the real ports that an inspection reads through, the read-only sibling of main.ts. It asks the tables and the
+ * brokers of a configuration, and gives up on Kafka after the time it is given.
+ */
+import { randomUUID } from 'node:crypto'
+import { setTimeout as delay } from 'node:timers/promises'
+import type { RuntimeConfiguration } from './contract/configuration.ts'
+import { filesystemCatalog } from './iceberg/filesystemCatalog.ts'
+import { localStorage } from './iceberg/localStorage.ts'
+import { errorsDefinition, rawDefinition } from './iceberg/tables.ts'
+import { type Inspection, inspect } from './inspection.ts'
+import { createKafkaPositions } from './source/kafkaPositions.ts'
+import type { KafkaPositions } from './source/source.ts'
+import { getLogger } from './telemetry/logging.ts'
+
+/** Where the consumer of a configuration stands. Rejects where a table cannot be read. */
+export async function inspectConsumer(
+  { groupId, topics, tables, catalog, onGap, bootstrapServers }: RuntimeConfiguration,
+  kafkaTimeoutMs: number,
+): Promise<Inspection> {
+  const storage = localStorage(randomUUID)
+  const positions = createKafkaPositions({
+    connection: { bootstrapServers, clientId: 'healthconsumer-status' },
+    groupId,
+    topics,
+    // Only for commits, which an inspection never makes.
+    generation: () => ({ memberId: '', generationId: -1 }),
+    logger: getLogger('runtime.source'),
+  })
+  const deadline = new AbortController()
+  try {
+    return await inspect(
+      {
+        group: groupId,
+        topics,
+        onGap,
+        raw: { namespace: tables.namespace, name: tables.raw },
+        errors: { namespace: tables.namespace, name: tables.errors },
+        rawDefinition,
+        errorsDefinition,
+      },
+      {
+        catalog: filesystemCatalog({ warehouse: catalog.warehouse!, storage, now: Date.now, newUuid: randomUUID }),
+        storage,
+        positions: withDeadline(positions, bootstrapServers, kafkaTimeoutMs, deadline.signal),
+      },
+    )
+  } finally {
+    deadline.abort()
+    await positions.close()
+  }
+}
+
+/** The same questions; all of them together are answered within the time, or reject. */
+function withDeadline(
+  positions: KafkaPositions,
+  servers: readonly string[],
+  timeoutMs: number,
+  signal: AbortSignal,
+): KafkaPositions {
+  const late = delay(timeoutMs, undefined, { signal }).then(() => {
+    throw new Error(`Kafka at ${servers.join(', ')} did not answer within ${timeoutMs / 1000} s`)
+  })
+  late.catch(() => undefined)
+  const within = <T>(answer: Promise<T>): Promise<T> => Promise.race([answer, late])
+  return {
+    clusterId: () => within(positions.clusterId()),
+    partitions: topics => within(positions.partitions(topics)),
+    committed: partitions => within(positions.committed(partitions)),
+    watermarks: partitions => within(positions.watermarks(partitions)),
+    lastStableOffsets: partitions => within(positions.lastStableOffsets(partitions)),
+    commit: offsets => within(positions.commit(offsets)),
+  }
+}
