@@ -108,7 +108,9 @@ export async function change(table: string, changes: readonly Change[]): Promise
 }
 
 async function run(program: string, table: string, operations: readonly unknown[], more: readonly string[] = []) {
-  const given = ['--table', table, '--query', JSON.stringify(operations), ...more]
-  const { stdout } = await promisify(execFile)(program, given, { maxBuffer: maxOutputBytes })
+  const given = ['--table', table, '--query', '-', ...more]
+  const running = promisify(execFile)(program, given, { maxBuffer: maxOutputBytes })
+  running.child.stdin!.end(JSON.stringify(operations))
+  const { stdout } = await running
   return JSON.parse(stdout) as object
 }

@@ -11,7 +11,7 @@ import org.apache.iceberg.hadoop.HadoopTables;
 /**
  * Reads and changes an Iceberg table with Iceberg Java's HadoopTables, one process for many operations.
  *
- * <pre>read-java --table FOLDER --query OPERATIONS</pre>
+ * <pre>read-java --table FOLDER --query OPERATIONS|-</pre>
  *
  * Operations, filters and values are those of ../python/read.py (count, sum, rows, dump, snapshots, files), and these,
  * each a commit as another engine makes it:
@@ -34,11 +34,12 @@ public class Reader {
 
   public static void main(String[] arguments) throws Exception {
     if (arguments.length != 4 || !arguments[0].equals("--table") || !arguments[2].equals("--query")) {
-      System.err.println("usage: read-java --table FOLDER --query OPERATIONS");
+      System.err.println("usage: read-java --table FOLDER --query OPERATIONS|-");
       System.exit(2);
     }
     ArrayNode results = JSON.createArrayNode();
-    for (JsonNode operation : JSON.readTree(arguments[3])) {
+    String query = arguments[3].equals("-") ? new String(System.in.readAllBytes(), StandardCharsets.UTF_8) : arguments[3];
+    for (JsonNode operation : JSON.readTree(query)) {
       Table table = new HadoopTables(new Configuration()).load(arguments[1]);
       try {
         results.add(run(table, operation));

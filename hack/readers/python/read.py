@@ -1,9 +1,9 @@
 """Reads an Iceberg table with pyiceberg and with DuckDB.
 
-    read-python --table FOLDER --query OPERATIONS [--readers pyiceberg,duckdb]
+    read-python --table FOLDER --query OPERATIONS|- [--readers pyiceberg,duckdb]
 
 FOLDER is a table's folder, or one metadata file of it; of a folder the highest `metadata/vN.metadata.json` is read,
-whatever version-hint.text says. OPERATIONS is a JSON array, each of
+whatever version-hint.text says. OPERATIONS, or stdin where it is `-`, is a JSON array, each of
 
     {"op": "count", "filter"?}                    -> {"rows"}; pyiceberg adds "files", the data files it would open
     {"op": "sum", "column", "filter"?}            -> {"rows", "nulls", "sum"}: decimal text, correctly rounded if double
@@ -190,10 +190,10 @@ class DuckDB:
     def literal(self, column, value):
         kind = self.types[column]
         if kind == "TIMESTAMP WITH TIME ZONE":
-            return f"make_timestamp({int(value)}::BIGINT)::TIMESTAMPTZ"
+            return f"CAST(make_timestamp({int(value)}) AS TIMESTAMPTZ)"
         if isinstance(value, str):
             return quoted(value)
-        return f"{json.dumps(value)}::{kind}"
+        return f"CAST({json.dumps(value)} AS {kind})"
 
 
 def extension_file(package):
@@ -258,15 +258,16 @@ def run(reader, operation):
 def main():
     arguments = argparse.ArgumentParser(allow_abbrev=False)
     arguments.add_argument("--table", required=True)
-    arguments.add_argument("--query", required=True, type=json.loads)
+    arguments.add_argument("--query", required=True)
     arguments.add_argument("--readers", default="pyiceberg,duckdb")
     given = arguments.parse_args()
+    operations = json.loads(sys.stdin.read() if given.query == "-" else given.query)
     metadata = newest_metadata(given.table)
     answers = {}
     for kind in (PyIceberg, DuckDB):
         if kind.name in given.readers.split(","):
             reader = kind(metadata)
-            answers[kind.name] = [run(reader, operation) for operation in given.query]
+            answers[kind.name] = [run(reader, operation) for operation in operations]
     json.dump(answers, sys.stdout, ensure_ascii=False)
     print()
 
