@@ -33,7 +33,12 @@ const suites: readonly Suite[] = [
     concurrency: 2,
   },
   { name: 'readers', what: 'tables through pyiceberg, DuckDB and Iceberg Java', files: ['test/readers/**/*.test.ts'] },
-  { name: 'kafka', what: 'the whole pipeline on a real broker', files: ['test/kafka/**/*.test.ts'] },
+  { name: 'kafka', what: 'the source on a real broker', files: ['test/kafka/**/*.test.ts'] },
+  {
+    name: 'pipeline',
+    what: 'the whole runtime on a real broker, tables read by pyiceberg',
+    files: ['test/pipeline/**/*.test.ts'],
+  },
   { name: 'faults', what: 'kills, pauses, lost responses', files: ['test/faults/**/*.test.ts'] },
   { name: 'docs', what: 'every command in the README and docs', files: ['test/docs/**/*.test.ts'] },
 ]
