@@ -21,7 +21,7 @@ export interface PipelineSettings {
   /** Bytes of rows in memory, those being committed included; intake pauses above. */
   readonly maxBufferedBytes: number
   readonly maxOpenPartitions: number
-  /** Time between two audits of an idle pod, and before a halt is looked at again. */
+  /** Time between two audits of an idle pod. */
   readonly auditIntervalMs: number
   /** How long a new assignment, or a stop, waits for the commit under way. */
   readonly graceMs: number
@@ -60,7 +60,7 @@ export interface PartitionPosition extends TopicPartition {
 }
 
 export interface Pipeline {
-  /** Runs until `stop`, until every target is durable, or until the consumer dies (rejects). */
+  /** Runs until `stop`, until the consumer dies (rejects); with targets, until they are durable or a halt. */
   run(): Promise<void>
   /** Stops intake, commits what is buffered if it can within the grace period, leaves the group. */
   stop(): Promise<void>
@@ -77,7 +77,7 @@ export interface Pipeline {
 }
 
 const tickMs = 100
-const firstRoundMs = 1_000
+const firstRoundMs = 500
 const maxRetryMs = 30_000
 
 const mark = (record: KafkaRecord): LastRecord => ({
@@ -176,16 +176,15 @@ export function createPipeline(settings: PipelineSettings, ports: PipelinePorts)
     observer.buffered(bufferedBytes())
   }
 
-  /** A halt waits for a person and is looked at again from time to time; anything else is tried again with backoff. */
+  /** Looked at again after ever longer pauses; a halt, which waits for a person, ends a run that would end by itself. */
   function fail(reason: string, error: unknown): void {
-    if (error instanceof HaltError) {
-      if (halt?.code !== error.code) observer.halted(error)
-      halt = error
-      rewind(error.code, { error, delayMs: settings.auditIntervalMs })
-      return
-    }
     failures++
-    rewind(reason, { error, delayMs: Math.min(maxRetryMs, 250 * 2 ** failures) })
+    const delayMs = Math.min(maxRetryMs, 250 * 2 ** failures)
+    if (!(error instanceof HaltError)) return rewind(reason, { error, delayMs })
+    if (halt?.code !== error.code) observer.halted(error)
+    halt = error
+    rewind(error.code, { error, delayMs })
+    if (settings.targets !== undefined) finished.resolve()
   }
 
   function take(batch: SourceBatch): void {
