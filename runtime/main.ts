@@ -149,7 +149,13 @@ export async function runConsumer(
   const compression = { name: commit.compression }
 
   let targets: OffsetMap | undefined
-  if (options.untilCaughtUp) targets = await endOfTopics()
+  if (options.untilCaughtUp) {
+    targets = await endOfTopics()
+    if (targets === undefined) {
+      await positions.close()
+      return { ...observers.tally, tables: undefined, halt: null, caughtUp: false }
+    }
+  }
   const pipeline = createPipeline(
     {
       intervalMs: commit.intervalMs,
@@ -180,9 +186,9 @@ export async function runConsumer(
     },
   )
 
-  /** Waits for the brokers and the topics as long as it takes: the caller's time limit ends it. */
-  async function endOfTopics(): Promise<OffsetMap> {
-    for (let attempt = 0; ; attempt++) {
+  /** Waits for the brokers and the topics as long as it takes; undefined once told to stop. */
+  async function endOfTopics(): Promise<OffsetMap | undefined> {
+    for (let attempt = 0; !options.stop.aborted; attempt++) {
       try {
         const known = await positions.partitions(topics)
         return await positions.lastStableOffsets(
@@ -190,9 +196,10 @@ export async function runConsumer(
         )
       } catch (error) {
         logger.warning('Kafka cannot be asked for the end of the topics; trying again', { error })
-        await sleep(Math.min(5_000, 200 * 2 ** attempt), options.stop)
+        await sleep(Math.min(5_000, 200 * 2 ** attempt), options.stop).catch(() => undefined)
       }
     }
+    return undefined
   }
 
   async function measureLag(signal: AbortSignal): Promise<void> {
@@ -248,7 +255,7 @@ export async function runConsumer(
     }
   }
   try {
-    await pipeline.run()
+    if (!options.stop.aborted) await pipeline.run()
     await pipeline.stop()
   } finally {
     timers.abort()
