@@ -23,10 +23,13 @@ export async function initialise(context: CommitContext, signal: AbortSignal): P
 
 /** Loads or creates both tables and remembers their uuids; nothing is created where the other table proves a loss. */
 async function openTables(context: CommitContext): Promise<true> {
-  const [raw, errors] = [await loadTable(context, 'raw'), await loadTable(context, 'errors')]
+  // Errors before and after raw: another pod may create and fill both between two loads, and that is no loss.
+  const before = await loadTable(context, 'errors')
+  const raw = await loadTable(context, 'raw')
+  const errors = await loadTable(context, 'errors')
   const { group } = context.settings
   const rawKeys = raw && locateRaw(tableLabel(context, 'raw'), group, raw)?.keys
-  const errorsKeys = errors && locateErrors(tableLabel(context, 'errors'), group, errors)?.keys
+  const errorsKeys = before && locateErrors(tableLabel(context, 'errors'), group, before)?.keys
   if (rawKeys !== undefined && rawKeys.errorsUuid !== errors?.['table-uuid'])
     throw new HaltError('TableReplaced', `${tableLabel(context, 'errors')} is not the table that raw was filled beside`)
   if (errorsKeys !== undefined && errorsKeys.rawUuid !== raw?.['table-uuid'])
