@@ -72,23 +72,15 @@ function byTopic<V, T>(map: ReadonlyMap<string, V>, print: (value: V) => T): ByT
   return result
 }
 
-function fromTopics<T, V>(value: ByTopic<T>, parse: (value: T) => V): Map<string, V> {
+function fromTopics<V>(value: unknown, parse: (value: unknown) => V): Map<string, V> {
   const result = new Map<string, V>()
-  for (const [topic, partitions] of Object.entries(value))
-    for (const [partition, entry] of Object.entries(partitions))
-      result.set(topicPartitionKey(topic, Number(partition)), parse(entry))
+  for (const [topic, partitions] of Object.entries(object(value)))
+    for (const [partition, entry] of Object.entries(object(partitions)))
+      result.set(topicPartitionKey(topic, whole(Number(partition))), parse(entry))
   return result
 }
 
 const printRanges = (ranges: ReadonlyMap<string, OffsetRange>) => byTopic(ranges, range => [range.start, range.end])
-
-interface PrintedIntent {
-  seq: number
-  ranges: ByTopic<[number, number]>
-  manifest: string
-  length: number
-  count: number
-}
 
 export function printRawKeys(keys: RawKeys): Record<string, string> {
   return {
@@ -108,20 +100,37 @@ export function parseRawKeys(summary: Summary): RawKeys | undefined {
   if (summary['hc.seq'] === undefined) return undefined
   return {
     seq: integer(summary, 'hc.seq'),
-    offsets: fromTopics(json<ByTopic<number>>(summary, 'hc.offsets'), offset => offset),
-    pending: json<PrintedIntent[]>(summary, 'hc.pending').map(intent => ({
-      ...intent,
-      ranges: fromTopics(intent.ranges, ([start, end]) => ({ start, end })),
-    })),
+    offsets: json(summary, 'hc.offsets', value => fromTopics(value, whole)),
+    pending: json(summary, 'hc.pending', value => list(value).map(parseIntent)),
     group: text(summary, 'hc.group'),
-    last: fromTopics(
-      json<ByTopic<[number, number, number]>>(summary, 'hc.last'),
-      ([offset, timestampMs, crc32c]): LastRecord => ({ offset, timestampMs, crc32c }),
-    ),
+    last: json(summary, 'hc.last', value => fromTopics(value, parseLast)),
     errorsAckedSeq: integer(summary, 'hc.errors-acked-seq'),
     commitId: text(summary, 'hc.commit-id'),
     errorsUuid: text(summary, 'hc.errors-uuid'),
   }
+}
+
+function parseIntent(value: unknown): Intent {
+  const { seq, ranges, manifest, length, count } = object(value)
+  return {
+    seq: whole(seq),
+    ranges: fromTopics(ranges, parseRange),
+    manifest: string(manifest),
+    length: whole(length),
+    count: whole(count),
+  }
+}
+
+function parseRange(value: unknown): OffsetRange {
+  const [start, end] = list(value)
+  return { start: whole(start), end: whole(end) }
+}
+
+function parseLast(value: unknown): LastRecord {
+  const [offset, timestampMs, crc32c] = list(value)
+  // Kafka's time of a record that has none is -1.
+  if (!Number.isSafeInteger(timestampMs)) throw new TypeError('a time is no integer')
+  return { offset: whole(offset), timestampMs: timestampMs as number, crc32c: whole(crc32c) }
 }
 
 export function printErrorsKeys(keys: ErrorsKeys): Record<string, string> {
@@ -141,25 +150,49 @@ export const printInitialised = (value: Initialised): string =>
   JSON.stringify({ group: value.group, clusterId: value.clusterId, topics: value.topics })
 
 export function parseInitialised(properties: Summary): Initialised | undefined {
-  return properties[initialisedProperty] === undefined ? undefined : json<Initialised>(properties, initialisedProperty)
+  if (properties[initialisedProperty] === undefined) return undefined
+  return json(properties, initialisedProperty, value => {
+    const { group, clusterId, topics } = object(value)
+    return { group: string(group), clusterId: string(clusterId), topics: list(topics).map(string) }
+  })
 }
 
 function text(summary: Summary, key: string): string {
   const value = summary[key]
-  if (value === undefined) throw new KeysError(`snapshot summary lacks ${key}`)
+  if (value === undefined) throw new KeysError(`${key} is missing`)
   return value
 }
 
 function integer(summary: Summary, key: string): number {
-  const value = Number(text(summary, key))
-  if (!Number.isSafeInteger(value) || value < 0) throw new KeysError(`snapshot summary has no whole number in ${key}`)
+  return json(summary, key, whole)
+}
+
+/** Whatever does not have the shape that was printed is a KeysError. */
+function json<V>(summary: Summary, key: string, parse: (value: unknown) => V): V {
+  const printed = text(summary, key)
+  try {
+    return parse(JSON.parse(printed))
+  } catch (cause) {
+    throw new KeysError(`${key} is damaged`, { cause })
+  }
+}
+
+function whole(value: unknown): number {
+  if (!Number.isSafeInteger(value) || (value as number) < 0) throw new TypeError('not a whole number')
+  return value as number
+}
+
+function string(value: unknown): string {
+  if (typeof value !== 'string') throw new TypeError('not a string')
   return value
 }
 
-function json<T>(summary: Summary, key: string): T {
-  try {
-    return JSON.parse(text(summary, key)) as T
-  } catch (cause) {
-    throw new KeysError(`${key} is not JSON`, { cause })
-  }
+function list(value: unknown): readonly unknown[] {
+  if (!Array.isArray(value)) throw new TypeError('not a list')
+  return value
+}
+
+function object(value: unknown): Readonly<Record<string, unknown>> {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw new TypeError('not an object')
+  return value as Record<string, unknown>
 }

@@ -7,6 +7,7 @@ import { HaltError } from './halt.ts'
 import {
   type ErrorsKeys,
   initialisedProperty,
+  KeysError,
   parseErrorsKeys,
   parseInitialised,
   parseRawKeys,
@@ -60,9 +61,18 @@ function locate<Keys>(
 }
 
 export function locateRaw(name: string, group: string, table: TableMetadata): Located<RawKeys> | undefined {
-  return locate(name, group, table, parseRawKeys)
+  return haltIfDamaged(name, () => locate(name, group, table, parseRawKeys))
 }
 
 export function locateErrors(name: string, group: string, table: TableMetadata): Located<ErrorsKeys> | undefined {
-  return locate(name, group, table, parseErrorsKeys)
+  return haltIfDamaged(name, () => locate(name, group, table, parseErrorsKeys))
+}
+
+function haltIfDamaged<T>(name: string, locating: () => T): T {
+  try {
+    return locating()
+  } catch (error) {
+    if (error instanceof KeysError) throw new HaltError('LineageBroken', `table ${name}: ${error.message}`)
+    throw error
+  }
 }
