@@ -27,11 +27,9 @@ export class Lake {
 
   constructor() {
     this.storage = inMemoryStorage(() => this.clockMs)
-    this.catalog = inMemoryCatalog({
-      warehouse: 'memory:///w',
-      now: () => this.now(),
-      newUuid: () => this.newId(),
-    })
+    this.catalog = numberingSnapshots(
+      inMemoryCatalog({ warehouse: 'memory:///w', now: () => this.now(), newUuid: () => this.newId() }),
+    )
   }
 
   readonly now = (): number => this.clockMs++
@@ -138,6 +136,25 @@ export class Lake {
     const gone = table.snapshots.map(snapshot => snapshot['snapshot-id']).filter(snapshot => !kept.has(snapshot))
     if (gone.length > 0) await this.change(id, { action: 'remove-snapshots', 'snapshot-ids': gone })
     return gone.length
+  }
+}
+
+/**
+ * A catalog that gives a new snapshot its sequence number itself: else a stale number would refuse most commits that
+ * only their requirements should refuse.
+ */
+function numberingSnapshots(catalog: Catalog): Catalog {
+  return {
+    ...catalog,
+    async commitTable(id, requirements, updates) {
+      const sequence = ((await catalog.loadTable(id))?.['last-sequence-number'] ?? 0) + 1
+      const numbered = updates.map(update =>
+        update.action === 'add-snapshot'
+          ? { ...update, snapshot: { ...update.snapshot, 'sequence-number': sequence } }
+          : update,
+      )
+      return catalog.commitTable(id, requirements, numbered)
+    },
   }
 }
 
