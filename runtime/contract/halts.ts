@@ -34,7 +34,8 @@ export const halts = {
     fix: 'set main of the errors table to the newest snapshot with hc.applied-seq again',
   },
   CommittedAhead: {
-    meaning: "the group's committed Kafka offset is ahead of the table's: the table lost commits, or the group is older than the table",
+    meaning:
+      "the group's committed Kafka offset is ahead of the table's: the table lost commits, or the group is older than the table",
     fix: 'restore the table, or use a groupId that no other job has used, or delete the committed offsets of the group',
   },
   TopicRecreated: {
