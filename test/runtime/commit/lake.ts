@@ -140,18 +140,22 @@ export class Lake {
 }
 
 /**
- * A catalog that gives a new snapshot its sequence number itself: else a stale number would refuse most commits that
- * only their requirements should refuse.
+ * A catalog that gives a new snapshot its number and time itself: else a stale number or time would refuse most commits
+ * that only their requirements should refuse.
  */
 function numberingSnapshots(catalog: Catalog): Catalog {
   return {
     ...catalog,
     async commitTable(id, requirements, updates) {
-      const sequence = ((await catalog.loadTable(id))?.['last-sequence-number'] ?? 0) + 1
+      const table = await catalog.loadTable(id)
+      const sequence = (table?.['last-sequence-number'] ?? 0) + 1
+      const number = (snapshot: Snapshot): Snapshot => ({
+        ...snapshot,
+        'sequence-number': sequence,
+        'timestamp-ms': Math.max(snapshot['timestamp-ms'], table?.['last-updated-ms'] ?? 0),
+      })
       const numbered = updates.map(update =>
-        update.action === 'add-snapshot'
-          ? { ...update, snapshot: { ...update.snapshot, 'sequence-number': sequence } }
-          : update,
+        update.action === 'add-snapshot' ? { ...update, snapshot: number(update.snapshot) } : update,
       )
       return catalog.commitTable(id, requirements, numbered)
     },
