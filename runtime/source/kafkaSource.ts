@@ -22,7 +22,7 @@ export interface KafkaSourceOptions {
   readonly connection: KafkaConnectionOptions
   readonly groupId: string
   readonly topics: readonly string[]
-  /** Default 6 s; a heartbeat is sent every third of it. */
+  /** Default 6 s. */
   readonly sessionTimeoutMs?: number
   /** Longest time that handlers may take to return after `rebalancing`. Default 60 s. */
   readonly rebalanceTimeoutMs?: number
@@ -43,6 +43,8 @@ const defaultFetchLimits: FetchLimits = {
   maxBytesPerPartition: 1024 * 1024,
 }
 const maxBackoffMs = 5_000
+/** As Kafka's own consumer has it by default: a heartbeat is also how a member learns of a rebalance. */
+const maxHeartbeatIntervalMs = 3_000
 
 export function createKafkaSource(options: KafkaSourceOptions): KafkaSource {
   const { groupId, topics, logger, sessionTimeoutMs = 6_000, rebalanceTimeoutMs = 60_000, memberRecords } = options
@@ -187,7 +189,7 @@ export function createKafkaSource(options: KafkaSourceOptions): KafkaSource {
   return {
     async start(given) {
       handler = given
-      heartbeats = setInterval(heartbeat, sessionTimeoutMs / 3)
+      heartbeats = setInterval(heartbeat, Math.min(maxHeartbeatIntervalMs, sessionTimeoutMs / 3))
       running = run().catch(async (error: unknown) => {
         stopping = true
         await end()
