@@ -15,15 +15,12 @@ const tombstoneEvery = 41
 export interface Feed {
   /** Payloads acknowledged so far. */
   readonly payloads: number
+  /** Resolves once so many more are in the topic. */
+  send(count: number): Promise<void>
+  /** Sends without end, some 200 a second. */
+  grow(): void
   /** Sends what is under way, then no more. Rejects where a record could not be sent. */
   stop(): Promise<void>
-}
-
-export interface FeedOptions {
-  readonly topic: string
-  readonly payloads: PayloadOptions
-  /** Sent before it resolves. */
-  readonly backlog: number
 }
 
 function messagesOf(options: PayloadOptions, from: number, count: number) {
@@ -34,7 +31,7 @@ function messagesOf(options: PayloadOptions, from: number, count: number) {
   }).flat()
 }
 
-export async function startFeed(broker: TestBroker, { topic, payloads, backlog }: FeedOptions): Promise<Feed> {
+export async function createFeed(broker: TestBroker, topic: string, payloads: PayloadOptions): Promise<Feed> {
   const producer = broker.kafka.producer({
     idempotent: true,
     maxInFlightRequests: 1,
@@ -43,35 +40,32 @@ export async function startFeed(broker: TestBroker, { topic, payloads, backlog }
   await producer.connect()
   let sent = 0
   let stopped = false
+  let growing: Promise<void> | undefined
 
   async function send(count: number): Promise<void> {
     await producer.send({ topic, messages: messagesOf(payloads, sent, count) })
     sent += count
   }
 
-  async function grow(): Promise<void> {
+  async function sendOn(): Promise<void> {
     while (!stopped) {
       await send(perRound)
       await delay(roundMs)
     }
   }
 
-  if (backlog > 0) await send(backlog)
-  const growing = grow()
-  growing.catch(() => undefined) // Told by `stop`.
   return {
     get payloads() {
       return sent
     },
+    send,
+    grow() {
+      growing = sendOn()
+      growing.catch(() => undefined) // Told by `stop`.
+    },
     async stop() {
       stopped = true
-      await growing.finally(() => producer.disconnect())
+      await Promise.resolve(growing).finally(() => producer.disconnect())
     },
   }
-}
-
-/** Sends so many payloads and no more. */
-export async function feedOnce(broker: TestBroker, options: FeedOptions): Promise<void> {
-  const feed = await startFeed(broker, options)
-  await feed.stop()
 }

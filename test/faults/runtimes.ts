@@ -4,7 +4,7 @@
  */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
@@ -67,28 +67,29 @@ export interface Ground {
 export interface GroundOptions {
   readonly bootstrapServers: string
   readonly topic: string
+  /** Default: the name of the topic. Another group on the same tables needs the same warehouse. */
   readonly groupId?: string
+  readonly warehouse?: string
+  readonly interval?: string
+  readonly sessionTimeout?: string
 }
 
 const program = join(import.meta.dirname, '../../cli/main.ts')
 const catchUpSeconds = 120
 
-export async function createGround({ bootstrapServers, topic, groupId }: GroundOptions): Promise<Ground> {
+export async function createGround(options: GroundOptions): Promise<Ground> {
   const folder = await mkdtemp(join(tmpdir(), 'faults-'))
-  const warehouse = join(folder, 'warehouse')
+  const { bootstrapServers, topic, groupId = topic, interval = '1s', sessionTimeout = '6s' } = options
+  const warehouse = options.warehouse ?? join(folder, 'warehouse')
+  await mkdir(warehouse, { recursive: true })
   const manifest = join(folder, 'manifest.json')
   const resource = {
     apiVersion: 'healthdata.dev/v1alpha1',
     kind: 'HealthConsumer',
     metadata: { name: topic },
     spec: {
-      kafka: {
-        bootstrapServers: [bootstrapServers],
-        topics: [topic],
-        sessionTimeout: '6s',
-        ...(groupId && { groupId }),
-      },
-      iceberg: { catalog: { type: 'filesystem', warehouse }, commit: { interval: '1s' } },
+      kafka: { bootstrapServers: [bootstrapServers], topics: [topic], sessionTimeout, groupId },
+      iceberg: { catalog: { type: 'filesystem', warehouse }, commit: { interval } },
     },
   }
   await writeFile(manifest, JSON.stringify(resource))
@@ -113,7 +114,7 @@ export async function createGround({ bootstrapServers, topic, groupId }: GroundO
     errorsTable: join(warehouse, 'health_db/health_data_errors'),
     start,
     async catchUp(options = {}) {
-      const flags = ['--until-caught-up', '--timeout', String(catchUpSeconds), '-o', 'json', ...(options.flags ?? [])]
+      const flags = ['--until-caught-up', '--timeout', String(catchUpSeconds), ...(options.flags ?? [])]
       const runtime = start('catch-up', { ...options, flags })
       await runtime.end(catchUpSeconds + 10)
       return runtime

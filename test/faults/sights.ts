@@ -19,8 +19,8 @@ export const targets = {
 export type Target = keyof typeof targets
 
 export interface Sights {
-  /** Resolves at the next file whose path matches, with the path and the time (milliseconds since the epoch). */
-  next(pattern: RegExp, seconds?: number): Promise<{ readonly path: string; readonly atMs: number }>
+  /** Resolves at the next file (or folder) of this path or pattern, with its time (milliseconds since the epoch). */
+  next(path: string | RegExp, seconds?: number): Promise<{ readonly path: string; readonly atMs: number }>
   close(): void
 }
 
@@ -41,20 +41,20 @@ export function watchWarehouse(warehouse: string): Sights {
   }
 
   return {
-    next(pattern, seconds = 60) {
+    next(wanted, seconds = 60) {
       return new Promise((resolve, reject) => {
         const end = () => {
           clearTimeout(timer)
           waiting.delete(look)
         }
         const look = (path: string) => {
-          if (!pattern.test(path)) return
+          if (typeof wanted === 'string' ? path !== wanted : !wanted.test(path)) return
           end()
           resolve({ path, atMs: Date.now() })
         }
         const timer = setTimeout(() => {
           end()
-          reject(new Error(`no file like ${pattern} within ${seconds} s`))
+          reject(new Error(`no file like ${wanted} within ${seconds} s`))
         }, seconds * 1000)
         waiting.add(look)
       })
