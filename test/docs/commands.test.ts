@@ -1,0 +1,71 @@
+/**
+ * Runs every `sh` block of the pages as a reader would, page by page, in a folder that looks like a checkout but keeps its
+ * own examples and data. Fixed ports are replaced by free ones: somebody's quickstart may be running.
+ */
+import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises'
+import { createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { text } from 'node:stream/consumers'
+import { after, test } from 'node:test'
+import { blocksOf, pages, root } from './pages.ts'
+
+/** What is not run here: quickstart.test.ts runs the one, the other runs this. */
+const runElsewhere = ['./hack/quickstart', './hack/test']
+
+const checkout = await mkdtemp(join(tmpdir(), 'docs-'))
+const ports: Readonly<Record<string, string>> = { 19092: String(await freePair()), 9249: String(await freePair()) }
+const withPorts = (shown: string): string => shown.replace(/\b(19092|9249)\b/g, port => ports[port]!)
+
+await mkdir(join(checkout, 'examples'))
+for (const name of ['hack', 'node_modules']) await symlink(join(root, name), join(checkout, name))
+for (const name of await readdir(join(root, 'examples')))
+  await writeFile(join(checkout, 'examples', name), withPorts(await readFile(join(root, 'examples', name), 'utf8')))
+
+after(async () => {
+  await shell('if [[ -d .quickstart/kafka ]]; then ./hack/kafka down --dir .quickstart/kafka; fi')
+  await rm(checkout, { recursive: true })
+})
+
+/** A port that is free, as is the next one. */
+async function freePair(): Promise<number> {
+  for (;;) {
+    const first = createServer().listen(0, '127.0.0.1')
+    await once(first, 'listening')
+    const { port } = first.address() as { port: number }
+    const second = createServer().listen(port + 1, '127.0.0.1')
+    const isFree = await once(second, 'listening').then(
+      () => true,
+      () => false,
+    )
+    first.close()
+    second.close()
+    if (isFree) return port
+  }
+}
+
+async function shell(script: string) {
+  const { NODE_TEST_CONTEXT: _, ...env } = process.env
+  const child = spawn('bash', ['-euo', 'pipefail', '-c', script], {
+    cwd: checkout,
+    env: { ...env, XDG_STATE_HOME: join(checkout, 'state') },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  const [out, err, [code]] = await Promise.all([text(child.stdout), text(child.stderr), once(child, 'close')])
+  return { out, err, code }
+}
+
+function scriptOf(shown: string): string {
+  const lines = shown.split('\n').filter(line => !runElsewhere.includes(line))
+  return withPorts(lines.join('\n')).replace(/healthconsumer run (?!.*--metrics-port)/g, '$&--metrics-port 0 ')
+}
+
+for (const page of pages)
+  for (const { line, language, text: shown } of blocksOf(page).filter(({ language }) => language === 'sh'))
+    test(`${page}:${line}: the ${language} block runs`, { timeout: 180_000 }, async () => {
+      const { out, err, code } = await shell(scriptOf(shown))
+      assert.equal(code, 0, `${shown}\n${out}\n${err}`)
+    })
