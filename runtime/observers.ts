@@ -22,6 +22,10 @@ export interface ObserverOptions {
 /** What a run has done so far, for its summary and for `/status`. */
 export interface Tally {
   records: number
+  /** Samples classified, counted again after a rewind. */
+  valid: number
+  invalid: number
+  /** Rows durable. */
   rawRows: number
   errorRows: number
   commits: number
@@ -39,7 +43,16 @@ export interface Observers {
 
 export function createObservers(options: ObserverOptions): Observers {
   const { metrics, logger, now } = options
-  const tally: Tally = { records: 0, rawRows: 0, errorRows: 0, commits: 0, firstCommitMs: 0, lastSignMs: now() }
+  const tally: Tally = {
+    records: 0,
+    valid: 0,
+    invalid: 0,
+    rawRows: 0,
+    errorRows: 0,
+    commits: 0,
+    firstCommitMs: 0,
+    lastSignMs: now(),
+  }
   const sign = () => {
     tally.lastSignMs = now()
   }

@@ -180,7 +180,10 @@ export function createPipeline(settings: PipelineSettings, ports: PipelinePorts)
   function fail(reason: string, error: unknown): void {
     failures++
     const delayMs = Math.min(maxRetryMs, 250 * 2 ** failures)
-    if (!(error instanceof HaltError)) return rewind(reason, { error, delayMs })
+    if (!(error instanceof HaltError)) {
+      rewind(reason, { error, delayMs })
+      return
+    }
     if (halt?.code !== error.code) observer.halted(error)
     halt = error
     rewind(error.code, { error, delayMs })

@@ -29,6 +29,8 @@ export const mayImport: Readonly<Record<string, readonly string[]>> = {
   'runtime/inspection.ts': composing('runtime/commit', 'runtime/iceberg', 'runtime/source'),
   'runtime/inspect.ts': composing('runtime/iceberg', 'runtime/source', 'runtime/telemetry'),
   'runtime/pipeline.ts': composing('runtime/commit', 'runtime/source'),
+  'runtime/probes.ts': composing('runtime/telemetry'),
+  'runtime/parts.ts': ['runtime', 'crds'],
   'runtime/main.ts': ['runtime', 'crds'],
   cli: [
     'crds',

@@ -1,0 +1,148 @@
+/**
+ * The real parts of one consumer, built from its configuration: Kafka, the tables on disk, the classifier and the
+ * writers. It starts none of them.
+ */
+import { randomBytes, randomUUID } from 'node:crypto'
+import { hostname } from 'node:os'
+import { setTimeout as delay } from 'node:timers/promises'
+import { createProtocol, type Protocol } from './commit/protocol.ts'
+import type { RuntimeConfiguration } from './contract/configuration.ts'
+import { jsonDecoder } from './decode/jsonDecoder.ts'
+import { filesystemCatalog } from './iceberg/filesystemCatalog.ts'
+import { localStorage } from './iceberg/localStorage.ts'
+import { errorsDefinition, rawDefinition } from './iceberg/tables.ts'
+import { errorsTableWriter, rawTableWriter } from './iceberg/tableWriter.ts'
+import type { TopicPartition } from './kafka.ts'
+import type { Observers } from './observers.ts'
+import type { PipelinePorts } from './pipeline.ts'
+import { createRowSink } from './rowSink.ts'
+import { type ClosableKafkaPositions, createKafkaPositions } from './source/kafkaPositions.ts'
+import { createKafkaSource } from './source/kafkaSource.ts'
+import { createMemberRecords } from './source/memberRecords.ts'
+import { getLogger } from './telemetry/logging.ts'
+import type { Metrics } from './telemetry/metrics.ts'
+import { createClassifier } from './validate/classifier.ts'
+
+export interface PartsOptions {
+  readonly configuration: RuntimeConfiguration
+  readonly metrics: Metrics
+  readonly observers: Observers
+  /** Folder that outlives the process, for a fast restart in place. */
+  readonly stateDirectory: string
+}
+
+export interface Parts extends Omit<PipelinePorts, 'observer'> {
+  readonly positions: ClosableKafkaPositions
+}
+
+const pendingCap = 100
+const millisPerDay = 86_400_000
+
+const newSnapshotId = (): bigint => randomBytes(8).readBigUInt64BE() >> 1n || 1n
+/** Rejects once the signal is aborted. */
+export const sleep = (ms: number, signal: AbortSignal): Promise<void> => delay(ms, undefined, { signal })
+
+export function createParts(options: PartsOptions): Parts {
+  const { configuration } = options
+  const storage = localStorage(randomUUID)
+  const { source, positions } = createKafkaParts(options)
+  return {
+    source,
+    positions,
+    protocol: createTables(options, storage, positions),
+    classify: createClassify(options),
+    openWriters: createOpenWriters(configuration, storage),
+    now: Date.now,
+    sleep,
+  }
+}
+
+function createKafkaParts({ configuration, stateDirectory }: PartsOptions) {
+  const { groupId, topics, bootstrapServers, sessionTimeoutMs } = configuration
+  const connection = { bootstrapServers, clientId: `healthconsumer-${hostname()}` }
+  const logger = getLogger('runtime.source')
+  const memberRecords = createMemberRecords(stateDirectory, groupId)
+  const source = createKafkaSource({ connection, groupId, topics, sessionTimeoutMs, memberRecords, logger })
+  const positions = createKafkaPositions({ connection, groupId, topics, generation: () => source.generation(), logger })
+  return { source, positions }
+}
+
+type LocalStorage = ReturnType<typeof localStorage>
+
+function createTables(
+  { configuration, observers }: PartsOptions,
+  storage: LocalStorage,
+  positions: ClosableKafkaPositions,
+): Protocol {
+  const { tables, catalog } = configuration
+  return createProtocol(
+    {
+      group: configuration.groupId,
+      topics: configuration.topics,
+      startFrom: configuration.startFrom,
+      onGap: configuration.onGap,
+      raw: { namespace: tables.namespace, name: tables.raw },
+      errors: { namespace: tables.namespace, name: tables.errors },
+      rawDefinition,
+      errorsDefinition,
+      pendingLocation: configuration.pendingLocation,
+      pendingCap,
+    },
+    {
+      catalog: filesystemCatalog({ warehouse: catalog.warehouse!, storage, now: Date.now, newUuid: randomUUID }),
+      storage,
+      positions,
+      now: Date.now,
+      newId: randomUUID,
+      newSnapshotId,
+      random: Math.random,
+      sleep,
+      observer: observers.commit,
+    },
+  )
+}
+
+function createClassify({ configuration, metrics, observers }: PartsOptions): PipelinePorts['classify'] {
+  const { mode, ranges, onInvalid } = configuration.validation
+  const { classification, kafka } = metrics
+  const { tally } = observers
+  let at: TopicPartition = { topic: '', partition: 0 }
+  const classifier = createClassifier({
+    decoder: jsonDecoder,
+    mode,
+    ranges,
+    observer: {
+      valid(dataType) {
+        tally.valid++
+        classification.valid(dataType)
+      },
+      invalid(errorType, reason, dataType) {
+        tally.invalid++
+        classification.invalid(errorType, reason, dataType)
+        if (errorType === 'DESERIALIZATION_ERROR') kafka.deserializationError(at.topic, at.partition)
+      },
+      warning: (kind, dataType) => classification.warning(kind, dataType),
+    },
+  })
+  const toSink = createRowSink(onInvalid)
+  return (record, from, nowMs, round) => {
+    at = from
+    const day = Math.floor(nowMs / millisPerDay)
+    const processingTime = { day, micros: (nowMs - day * millisPerDay) * 1000 }
+    const { rawRows, errorRows } = classifier.classify(record, from, processingTime, toSink(round))
+    classification.handedToWriter(record.timestampMs, nowMs, rawRows + errorRows)
+  }
+}
+
+function createOpenWriters({ commit }: RuntimeConfiguration, storage: LocalStorage): PipelinePorts['openWriters'] {
+  const options = {
+    storage,
+    compression: { name: commit.compression },
+    targetFileSizeBytes: commit.targetFileSizeBytes,
+    newName: randomUUID,
+  }
+  return ({ rawTable, errorsTable, pendingFolder }) => ({
+    raw: rawTableWriter({ ...options, table: rawTable, folder: `${rawTable.location}/data` }),
+    errors: errorsTableWriter({ ...options, table: errorsTable, folder: pendingFolder }),
+  })
+}
