@@ -15,6 +15,8 @@ const tombstoneEvery = 41
 export interface Feed {
   /** Payloads acknowledged so far. */
   readonly payloads: number
+  /** The tombstones too: the sum of the ends of the topic's partitions. */
+  readonly records: number
   /** Resolves once so many more are in the topic. */
   send(count: number): Promise<void>
   /** Sends without end, some 200 a second. */
@@ -39,12 +41,15 @@ export async function createFeed(broker: TestBroker, topic: string, payloads: Pa
   })
   await producer.connect()
   let sent = 0
+  let records = 0
   let stopped = false
   let growing: Promise<void> | undefined
 
   async function send(count: number): Promise<void> {
-    await producer.send({ topic, messages: messagesOf(payloads, sent, count) })
+    const messages = messagesOf(payloads, sent, count)
+    await producer.send({ topic, messages })
     sent += count
+    records += messages.length
   }
 
   async function sendOn(): Promise<void> {
@@ -57,6 +62,9 @@ export async function createFeed(broker: TestBroker, topic: string, payloads: Pa
   return {
     get payloads() {
       return sent
+    },
+    get records() {
+      return records
     },
     send,
     grow() {
