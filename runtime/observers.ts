@@ -6,7 +6,7 @@ import type { CommitObserver } from './commit/context.ts'
 import type { HaltError } from './commit/halt.ts'
 import type { Logger } from './contract/logger.ts'
 import { parseTopicPartitionKey, type SourceBatch, type TopicPartition } from './kafka.ts'
-import type { PipelineObserver } from './pipeline.ts'
+import type { PipelineObserver } from './pipelinePorts.ts'
 import { logCheckpointEvent, logIcebergError } from './telemetry/logEvents.ts'
 import type { Metrics } from './telemetry/metrics.ts'
 

@@ -3,55 +3,14 @@
  * rows in memory and the position of every assigned partition; what is durable, and where reading goes on, only the
  * commit protocol says. Any doubt (a jump, a failed flush, a moved table) ends in taking positions anew.
  */
-import type { CommitResult } from './commit/commitBatch.ts'
-import { crc32c } from './commit/crc32c.ts'
 import { HaltError } from './commit/halt.ts'
-import type { Protocol, TablesState } from './commit/protocol.ts'
-import { accept, type Cursor, createCursor } from './cursor.ts'
-import type { KafkaRecord, LastRecord, OffsetMap, SourceBatch, TopicPartition, TopicPartitionKey } from './kafka.ts'
+import type { TablesState } from './commit/protocol.ts'
+import type { HaltCode } from './contract/halts.ts'
+import { Intake } from './intake.ts'
+import type { OffsetMap, SourceBatch, TopicPartition, TopicPartitionKey } from './kafka.ts'
 import { topicPartitionKey } from './kafka.ts'
-import { createRound, type Round, type RowWriter } from './round.ts'
-import type { ErrorRow, RawRow, RowSink } from './rows.ts'
-import type { Source } from './source/source.ts'
-
-export interface PipelineSettings {
-  /** Longest time that rows wait for their commit. */
-  readonly intervalMs: number
-  readonly maxRows: number
-  /** Bytes of rows in memory, those being committed included; intake pauses above. */
-  readonly maxBufferedBytes: number
-  readonly maxOpenPartitions: number
-  /** Time between two audits of an idle pod. */
-  readonly auditIntervalMs: number
-  /** How long a new assignment, or a stop, waits for the commit under way. */
-  readonly graceMs: number
-  /** Where a run that ends by itself ends: next offsets that must be durable. */
-  readonly targets?: OffsetMap
-}
-
-/** Told of what happens, for metrics, logs and progress. Never awaited, must not throw. */
-export interface PipelineObserver {
-  assigned(partitions: readonly TopicPartition[]): void
-  consumed(batch: SourceBatch, records: number, nowMs: number): void
-  rewound(reason: string, error?: unknown): void
-  halted(halt: HaltError | null): void
-  flushing(round: Round): void
-  flushed(result: CommitResult, files: { raw: number; errors: number; bytes: number }, durationMs: number): void
-  flushFailed(error: unknown): void
-  buffered(bytes: number): void
-}
-
-export interface PipelinePorts {
-  readonly source: Source
-  readonly protocol: Protocol
-  /** Decodes, validates, and hands every row to the sink. */
-  classify(record: KafkaRecord, partition: TopicPartition, nowMs: number, sink: RowSink): void
-  openWriters(tables: TablesState): { raw: RowWriter<RawRow>; errors: RowWriter<ErrorRow> }
-  now(): number
-  /** Rejects once the signal is aborted. */
-  sleep(ms: number, signal: AbortSignal): Promise<void>
-  readonly observer: PipelineObserver
-}
+import type { PipelinePorts, PipelineSettings } from './pipelinePorts.ts'
+import type { Round } from './round.ts'
 
 export interface PartitionPosition extends TopicPartition {
   readonly next: number
@@ -72,7 +31,7 @@ export interface Pipeline {
   /** Ends of partitions that were asked for beside the fetches, which tell nothing while intake is paused. */
   noteHighWatermarks(ends: OffsetMap): void
   readonly bufferedBytes: number
-  /** Milliseconds since the epoch at which the pipeline last moved: a batch, a commit, an audit, an assignment. */
+  /** Milliseconds since the epoch at which it last moved: positions, a batch, a flush, an audit. */
   readonly lastProgressMs: number
 }
 
@@ -80,11 +39,8 @@ const tickMs = 100
 const firstRoundMs = 500
 const maxRetryMs = 30_000
 
-const mark = (record: KafkaRecord): LastRecord => ({
-  offset: record.offset,
-  timestampMs: record.timestampMs,
-  crc32c: crc32c(record.key, record.value),
-})
+/** Halts that show only while records are read. */
+const foundByReading: ReadonlySet<HaltCode> = new Set(['TopicRecreated', 'InvalidRecord'])
 
 type Phase = 'joining' | 'assigning' | 'running' | 'stopping'
 
@@ -93,7 +49,7 @@ export function createPipeline(settings: PipelineSettings, ports: PipelinePorts)
   const finished = Promise.withResolvers<void>()
   let phase: Phase = 'joining'
   let partitions: readonly TopicPartition[] = []
-  let cursors = new Map<TopicPartitionKey, Cursor>()
+  const intake = new Intake(ports)
   const highWatermarks = new Map<TopicPartitionKey, number>()
   let tables: TablesState | undefined
   let halt: HaltError | null = null
@@ -101,7 +57,6 @@ export function createPipeline(settings: PipelineSettings, ports: PipelinePorts)
   /** Grows whenever positions are taken anew: work of an older generation must not touch the state. */
   let generation = 0
   let control = new AbortController()
-  let round: Round | undefined
   let firstRound = true
   let flushingBytes = 0
   /** The flush or audit under way; there is one at a time. */
@@ -111,7 +66,7 @@ export function createPipeline(settings: PipelineSettings, ports: PipelinePorts)
   let lastAuditMs = ports.now()
   let lastProgressMs = ports.now()
 
-  const bufferedBytes = () => (round?.bufferedBytes ?? 0) + flushingBytes
+  const bufferedBytes = () => (intake.round?.bufferedBytes ?? 0) + flushingBytes
   const intervalMs = () => (firstRound ? Math.min(firstRoundMs, settings.intervalMs) : settings.intervalMs)
 
   function caughtUp(): boolean {
@@ -144,14 +99,13 @@ export function createPipeline(settings: PipelineSettings, ports: PipelinePorts)
         rewind('a partition appeared')
         return
       }
-      cursors = new Map([...taken].map(([key, { next, verify }]) => [key, createCursor(next, verify)]))
+      intake.begin(taken, state)
       tables = state
-      if (halt !== null) observer.halted(null)
-      halt = null
+      // What only reading can find is over once what was read is durable.
+      if (halt !== null && !foundByReading.has(halt.code)) endHalt()
       firstRound = true
       lastProgressMs = lastAuditMs = ports.now()
-      for (const partition of partitions)
-        source.seek(partition, cursors.get(topicPartitionKey(partition.topic, partition.partition))!.at)
+      for (const partition of partitions) source.seek(partition, intake.startOf(partition)!)
       phase = 'running'
       paused = false
       source.resume(partitions)
@@ -171,9 +125,13 @@ export function createPipeline(settings: PipelineSettings, ports: PipelinePorts)
     control.abort()
     control = new AbortController()
     await busy
-    round?.discard()
-    round = undefined
+    intake.drop()
     observer.buffered(bufferedBytes())
+  }
+
+  function endHalt(): void {
+    halt = null
+    observer.halted(null)
   }
 
   /** Looked at again after ever longer pauses; a halt, which waits for a person, ends a run that would end by itself. */
@@ -191,28 +149,17 @@ export function createPipeline(settings: PipelineSettings, ports: PipelinePorts)
   }
 
   function take(batch: SourceBatch): void {
+    if (phase !== 'running' || batch.epoch !== epoch) return
     const key = topicPartitionKey(batch.topic, batch.partition)
-    const cursor = cursors.get(key)
-    if (phase !== 'running' || batch.epoch !== epoch || cursor === undefined) return
     highWatermarks.set(key, batch.highWatermark)
-    const accepted = accept(cursor, batch, mark)
-    if (accepted.kind !== 'taken') {
-      if (accepted.kind === 'jump') rewind(`${key} delivered ${batch.start} instead of ${accepted.expected}`)
-      else fail('', new HaltError('TopicRecreated', `${key}: record at offset ${accepted.offset} is another one`))
+    const nowMs = ports.now()
+    const records = intake.take(batch, nowMs)
+    if (records === undefined) {
+      rewind(`${key} delivered ${batch.start} instead of ${intake.startOf(batch)}`)
       return
     }
-    const nowMs = ports.now()
     lastProgressMs = nowMs
-    if (accepted.end > accepted.start && tables !== undefined) {
-      if (round === undefined) {
-        const writers = ports.openWriters(tables)
-        round = createRound(nowMs, writers.raw, writers.errors)
-      }
-      for (const record of accepted.records) ports.classify(record, batch, nowMs, round)
-      const last = accepted.records.at(-1)
-      round.cover(key, accepted.start, accepted.end, last === undefined ? undefined : mark(last))
-    }
-    observer.consumed(batch, accepted.records.length, nowMs)
+    observer.consumed(batch, records, nowMs)
     observer.buffered(bufferedBytes())
     regulate()
   }
@@ -220,9 +167,9 @@ export function createPipeline(settings: PipelineSettings, ports: PipelinePorts)
   /** Starts a flush that is due, and holds intake while too much is in memory. */
   function regulate(): void {
     if (phase !== 'running') return
-    if (round !== undefined && busy === undefined && isDue(round)) busy = exclusively(flush)
-    const full =
-      bufferedBytes() >= settings.maxBufferedBytes || (round !== undefined && busy !== undefined && isFull(round))
+    if (busy === undefined && intake.round !== undefined && isDue(intake.round)) busy = exclusively(flush)
+    const waits = busy !== undefined && intake.round !== undefined && isFull(intake.round)
+    const full = waits || bufferedBytes() >= settings.maxBufferedBytes
     if (full !== paused) {
       paused = full
       if (full) source.pause(partitions)
@@ -239,7 +186,7 @@ export function createPipeline(settings: PipelineSettings, ports: PipelinePorts)
 
   const reachesTargets = () =>
     settings.targets !== undefined &&
-    [...cursors].every(([key, cursor]) => cursor.next >= (settings.targets?.get(key) ?? 0))
+    [...intake.next()].every(([key, next]) => next >= (settings.targets?.get(key) ?? 0))
 
   async function exclusively(work: (signal: AbortSignal) => Promise<void>): Promise<void> {
     const { signal } = control
@@ -248,6 +195,7 @@ export function createPipeline(settings: PipelineSettings, ports: PipelinePorts)
       await work(signal)
       failures = 0
       lastProgressMs = ports.now()
+      if (work === flush && halt !== null) endHalt()
     } catch (error) {
       if (!signal.aborted && mine === generation) {
         if (work === flush) observer.flushFailed(error)
@@ -264,8 +212,7 @@ export function createPipeline(settings: PipelineSettings, ports: PipelinePorts)
 
   async function flush(signal: AbortSignal): Promise<void> {
     const mine = generation
-    const flushed = round!
-    round = undefined
+    const flushed = intake.release()!
     flushingBytes = flushed.bufferedBytes
     const startedMs = ports.now()
     observer.flushing(flushed)
@@ -274,8 +221,7 @@ export function createPipeline(settings: PipelineSettings, ports: PipelinePorts)
     const bytes = [...batch.rawFiles, ...batch.errorFiles].reduce((sum, file) => sum + file.fileSizeInBytes, 0)
     const files = { raw: batch.rawFiles.length, errors: batch.errorFiles.length, bytes }
     observer.flushed(result, files, ports.now() - startedMs)
-    const state = await protocol.state()
-    tables = state
+    tables = await protocol.state()
     firstRound = false
     if (result === 'moved' && mine === generation) rewind('the table moved on')
   }
@@ -283,8 +229,7 @@ export function createPipeline(settings: PipelineSettings, ports: PipelinePorts)
   async function audit(signal: AbortSignal): Promise<void> {
     const mine = generation
     lastAuditMs = ports.now()
-    const expected = new Map([...cursors].map(([key, cursor]) => [key, cursor.next]))
-    const stands = await protocol.audit(expected, partitions, signal)
+    const stands = await protocol.audit(intake.next(), partitions, signal)
     const state = await protocol.state()
     if (mine !== generation) return
     tables = state
@@ -295,7 +240,7 @@ export function createPipeline(settings: PipelineSettings, ports: PipelinePorts)
     while (!signal.aborted) {
       await ports.sleep(tickMs, signal)
       regulate()
-      const idle = phase === 'running' && busy === undefined && round === undefined
+      const idle = phase === 'running' && busy === undefined && intake.round === undefined
       const waitMs =
         settings.targets === undefined ? settings.auditIntervalMs : Math.min(settings.auditIntervalMs, 1_000)
       if (idle && ports.now() - lastAuditMs >= waitMs) busy = exclusively(audit)
@@ -310,13 +255,12 @@ export function createPipeline(settings: PipelineSettings, ports: PipelinePorts)
         assigned(newEpoch, newPartitions) {
           epoch = newEpoch
           partitions = newPartitions
-          cursors = new Map()
           observer.assigned(newPartitions)
           rewind('assigned', { graceMs: settings.graceMs })
         },
         rebalancing() {
           // The CAS makes a late commit harmless, so what is buffered goes out while the group settles.
-          if (round !== undefined && busy === undefined && phase === 'running') busy = exclusively(flush)
+          if (intake.round !== undefined && busy === undefined && phase === 'running') busy = exclusively(flush)
         },
         async batch(batch) {
           try {
@@ -345,11 +289,11 @@ export function createPipeline(settings: PipelineSettings, ports: PipelinePorts)
         () => undefined,
       )
       await busy
-      if (drain && round !== undefined) await exclusively(flush)
+      if (drain && intake.round !== undefined) await exclusively(flush)
       deadline.abort()
       await timer
       control.abort()
-      round?.discard()
+      intake.drop()
       await source.stop()
       finished.resolve()
     },
@@ -365,25 +309,28 @@ export function createPipeline(settings: PipelineSettings, ports: PipelinePorts)
     get tables() {
       return tables
     },
-    get bufferedBytes() {
-      return bufferedBytes()
-    },
     get lastProgressMs() {
       return lastProgressMs
+    },
+    get bufferedBytes() {
+      return bufferedBytes()
     },
     noteHighWatermarks(ends) {
       for (const [key, end] of ends) highWatermarks.set(key, end)
     },
-    positions: () =>
-      partitions.map(({ topic, partition }) => {
+    positions() {
+      const next = intake.next()
+      return partitions.map(({ topic, partition }) => {
         const key = topicPartitionKey(topic, partition)
+        const committed = tables?.offsets.get(key) ?? 0
         return {
           topic,
           partition,
-          next: cursors.get(key)?.next ?? tables?.offsets.get(key) ?? 0,
+          next: next.get(key) ?? committed,
           highWatermark: highWatermarks.get(key) ?? null,
-          committed: tables?.offsets.get(key) ?? 0,
+          committed,
         }
-      }),
+      })
+    },
   }
 }

@@ -27,7 +27,10 @@ export function createProbes({ pipeline, metrics, tally, status, now }: ProbeOpt
       return metrics.text()
     },
     // A halt, and a catalog that is away, are not mended by a restart: only a pipeline without any sign of life is dead.
-    live: () => ({ ok: now() - tally.lastSignMs < stuckAfterMs, message: 'nothing has moved for 5 minutes' }),
+    live: () => ({
+      ok: now() - Math.max(tally.lastSignMs, pipeline.lastProgressMs) < stuckAfterMs,
+      message: 'nothing has moved for 5 minutes',
+    }),
     ready: () => ({
       ok: pipeline.halt === null && pipeline.tables !== undefined,
       message: pipeline.halt?.message ?? 'waiting for an assignment and the tables',
