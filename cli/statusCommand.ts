@@ -4,7 +4,7 @@
  */
 import { type Command, InvalidArgumentError } from 'commander'
 import { runtimeConfiguration, unsupportedHere } from '../runtime/contract/configuration.ts'
-import type { Inspection, PartitionInspection, TableInspection } from '../runtime/inspection.ts'
+import type { Inspection, PartitionInspection, TableInspection } from '../runtime/contract/inspection.ts'
 import { CommandError } from './errors.ts'
 import { type CommandIo, type OutputFormat, outputOption, required } from './io.ts'
 import { loadManifest, problemFailure } from './manifest.ts'

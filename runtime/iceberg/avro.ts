@@ -2,7 +2,6 @@
  * Avro object container files in memory. Record bodies are avsc's, the container is written here because avsc's own
  * drops attributes it does not know from the schema, and with them Iceberg's field ids. Longs are bigint. Pure: the sync
  * marker is a digest of the contents. It never opens a file.
- *
  * Source: Avro 1.12 specification, "Object Container Files".
  */
 import { createHash } from 'node:crypto'
@@ -35,12 +34,10 @@ export interface AvroContainer {
   readonly blocks: () => Generator<readonly AvroRecord[]>
 }
 
-export type AvroErrorCode = 'MALFORMED' | 'UNSUPPORTED_CODEC'
-
 export class AvroError extends Error {
   override readonly name = 'AvroError'
-  readonly code: AvroErrorCode
-  constructor(code: AvroErrorCode, message: string, cause?: unknown) {
+  readonly code: 'MALFORMED' | 'UNSUPPORTED_CODEC'
+  constructor(code: AvroError['code'], message: string, cause?: unknown) {
     super(message, { cause })
     this.code = code
   }
@@ -113,7 +110,6 @@ export class ContainerEncoder {
 
 /** Records of a block: enough to compress well, few enough to decode one without holding up the process. */
 export const recordsPerBlock = 1000
-
 export function encodeContainer(
   schema: AvroRecordSchema,
   records: readonly AvroRecord[],

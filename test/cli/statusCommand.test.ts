@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { after, test } from 'node:test'
 import { runProgram } from '../../cli/program.ts'
 import { describe } from '../../cli/statusCommand.ts'
-import type { Inspection } from '../../runtime/inspection.ts'
+import type { Inspection } from '../../runtime/contract/inspection.ts'
 
 const folder = await mkdtemp(join(tmpdir(), 'status-'))
 after(() => rm(folder, { recursive: true }))
