@@ -35,6 +35,9 @@ export interface LogLine {
   readonly level: string
   readonly logger: string
   readonly message: string
+  readonly thread: { readonly id: number; readonly name: string }
+  readonly source: { readonly file: string; readonly line: number; readonly function: string }
+  readonly process: { readonly id: number; readonly name: string }
   readonly context: Readonly<Record<string, unknown>>
   readonly error?: { readonly type: string; readonly message: string; readonly stack: string }
   readonly [field: string]: unknown

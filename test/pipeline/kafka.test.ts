@@ -61,6 +61,24 @@ const hasLeaders = async (topic: string, partitions: number) =>
   (await broker.admin.fetchTopicOffsets(topic).catch(() => [])).length === partitions
 
 suite('the runtime on a real broker', { concurrency: 3 }, () => {
+  test('partitions added while it runs are read from their beginning', async () => {
+    const topic = 'growing'
+    await createTopic(topic)
+    const consumer = await consumerOf(topic, { startFrom: 'latest' })
+    const written = new Written(broker)
+    const running = consumer.start()
+    await until('an assignment', () => isReady(running))
+    await written.write(topic, 0)
+    await broker.admin.createPartitions({ topicPartitions: [{ topic, count: 3 }] })
+    await until('their leaders', () => hasLeaders(topic, 3))
+    // By new producers: one of kafkajs that knows a single partition drops what is for another one, and says nothing.
+    for (const partition of [1, 2]) await written.transact(topic, partition)
+    // Known brokers and partitions are trusted for a minute.
+    await until('the new partitions are read', async () => (await rowsWritten(running)) === 30, 90)
+    assert.equal((await running.stop()).code, 0)
+    await assertExactly(consumer, written.ids)
+  })
+
   test('two runtimes share six partitions while one joins and leaves in mid-flight', async () => {
     const topic = 'shared'
     await createTopic(topic, 6)
@@ -238,23 +256,6 @@ suite('the runtime on a real broker', { concurrency: 3 }, () => {
     assert.equal((await running.get('/readyz')).status, 503)
     await running.stop()
     await assertExactly(consumer, kept)
-  })
-
-  test('partitions added while it runs are read from their beginning', async () => {
-    const topic = 'growing'
-    await createTopic(topic)
-    const consumer = await consumerOf(topic, { startFrom: 'latest' })
-    const written = new Written(broker)
-    const running = consumer.start()
-    await until('an assignment', () => isReady(running))
-    await written.write(topic, 0)
-    await broker.admin.createPartitions({ topicPartitions: [{ topic, count: 3 }] })
-    await until('their leaders', () => hasLeaders(topic, 3))
-    for (const partition of [1, 2]) await written.write(topic, partition)
-    // Known brokers and partitions are trusted for a minute.
-    await until('the new partitions are read', async () => (await rowsWritten(running)) === 30, 90)
-    assert.equal((await running.stop()).code, 0)
-    await assertExactly(consumer, written.ids)
   })
 
   test('a topic added to the manifest later is read from its beginning', async () => {
