@@ -136,7 +136,7 @@ export const metrics = {
     unit: 'milliseconds',
     labels: ['table'],
     buckets: latencyBuckets,
-    help: 'Time from the start of a flush until its commit was durable.',
+    help: 'Time that a commit took until it was durable, those without rows included.',
   },
   icebergBatchSize: {
     name: 'iceberg_batch_size',
