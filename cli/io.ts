@@ -1,7 +1,7 @@
 /**
  * What a command is given to talk to its user, and how it registers itself. Types, and the option that all share.
  */
-import { type Command, Option } from 'commander'
+import { type Command, InvalidArgumentError, Option } from 'commander'
 import { CommandError } from './errors.ts'
 
 export interface CommandIo {
@@ -30,4 +30,14 @@ export function required<T>(value: T | undefined, option: string, command: Comma
   if (value !== undefined) return value
   const where = `healthconsumer ${command.name()}`
   throw new CommandError(2, [{ code: 'USAGE', what: `${option} is missing`, where, fix: `see ${where} --help` }])
+}
+
+/** Parses an option's value. */
+export function wholeNumber(least: number, most: number): (text: string) => number {
+  return text => {
+    const number = Number(text)
+    if (!/^\d+$/.test(text) || number < least || number > most)
+      throw new InvalidArgumentError(`It must be a whole number from ${least} to ${most}.`)
+    return number
+  }
 }

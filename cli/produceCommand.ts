@@ -4,7 +4,7 @@
  */
 import { type Command, InvalidArgumentError } from 'commander'
 import { CommandError, type Failure } from './errors.ts'
-import { type CommandIo, type OutputFormat, outputOption, required } from './io.ts'
+import { type CommandIo, type OutputFormat, outputOption, required, wholeNumber } from './io.ts'
 import { loadManifest, type Manifest } from './manifest.ts'
 import type { ProduceReport } from './producePayloads.ts'
 import { ProduceError } from './produceRetry.ts'
@@ -113,15 +113,6 @@ const failureOf = ({ code, broker, message }: ProduceError): Failure => ({
       ? 'check spec.kafka.bootstrapServers and that the broker runs; --timeout waits longer'
       : 'correct what Kafka names, then produce again with another --seed',
 })
-
-function wholeNumber(least: number, most: number): (text: string) => number {
-  return text => {
-    const number = Number(text)
-    if (!/^\d+$/.test(text) || number < least || number > most)
-      throw new InvalidArgumentError(`It must be a whole number from ${least} to ${most}.`)
-    return number
-  }
-}
 
 function share(text: string): number {
   const number = Number(text)

@@ -4,11 +4,11 @@
  */
 import { homedir } from 'node:os'
 import { join } from 'node:path'
-import { type Command, InvalidArgumentError } from 'commander'
+import type { Command } from 'commander'
 import { runtimeConfiguration, unsupportedHere } from '../runtime/contract/configuration.ts'
 import type { ConsumerResult } from '../runtime/main.ts'
 import { CommandError, type Failure } from './errors.ts'
-import { type CommandIo, type OutputFormat, outputOption, required } from './io.ts'
+import { type CommandIo, type OutputFormat, outputOption, required, wholeNumber } from './io.ts'
 import { loadManifest, problemFailure } from './manifest.ts'
 
 interface Flags {
@@ -148,13 +148,4 @@ function progressOf(io: CommandIo) {
     commits,
   }: Pick<ConsumerResult, 'records' | 'rawRows' | 'errorRows' | 'commits'>) =>
     io.err(`\r\x1b[K${records} records read, ${rawRows} + ${errorRows} rows durable, ${commits} commits`)
-}
-
-function wholeNumber(least: number, most: number): (text: string) => number {
-  return text => {
-    const number = Number(text)
-    if (!/^\d+$/.test(text) || number < least || number > most)
-      throw new InvalidArgumentError(`It must be a whole number from ${least} to ${most}.`)
-    return number
-  }
 }

@@ -8,6 +8,7 @@ import { crc32c } from './commit/crc32c.ts'
 import { HaltError } from './commit/halt.ts'
 import type { TablesState } from './commit/protocol.ts'
 import { accept, type Cursor, createCursor } from './cursor.ts'
+import type { TableWriter } from './iceberg/tableWriter.ts'
 import {
   type KafkaRecord,
   type LastRecord,
@@ -17,13 +18,13 @@ import {
   type TopicPartitionKey,
   topicPartitionKey,
 } from './kafka.ts'
-import { createRound, type Round, type RowWriter } from './round.ts'
+import { createRound, type Round } from './round.ts'
 import type { ErrorRow, RawRow, RowSink } from './rows.ts'
 
 export interface IntakePorts {
   /** Decodes, validates, and hands every row to the sink. */
   classify(record: KafkaRecord, partition: TopicPartition, nowMs: number, sink: RowSink): void
-  openWriters(tables: TablesState): { raw: RowWriter<RawRow>; errors: RowWriter<ErrorRow> }
+  openWriters(tables: TablesState): { raw: TableWriter<RawRow>; errors: TableWriter<ErrorRow> }
 }
 
 const mark = (record: KafkaRecord): LastRecord => ({

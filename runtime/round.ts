@@ -3,20 +3,9 @@
  * finished once, or discarded; it commits nothing itself.
  */
 import type { Batch } from './commit/commitBatch.ts'
-import type { DataFile } from './iceberg/dataFile.ts'
+import type { TableWriter } from './iceberg/tableWriter.ts'
 import type { LastRecord, OffsetRange, TopicPartitionKey } from './kafka.ts'
 import type { ErrorRow, RawRow, RowSink } from './rows.ts'
-
-/** What a round needs of a table writer. */
-export interface RowWriter<Row> {
-  push(row: Row): void
-  readonly rows: number
-  readonly bufferedBytes: number
-  readonly openPartitions: number
-  /** Encodes and writes everything durably. */
-  finish(): Promise<readonly DataFile[]>
-  discard(): void
-}
 
 export interface Round extends RowSink {
   readonly startedMs: number
@@ -30,7 +19,7 @@ export interface Round extends RowSink {
   discard(): void
 }
 
-export function createRound(startedMs: number, raw: RowWriter<RawRow>, errors: RowWriter<ErrorRow>): Round {
+export function createRound(startedMs: number, raw: TableWriter<RawRow>, errors: TableWriter<ErrorRow>): Round {
   const ranges = new Map<TopicPartitionKey, OffsetRange>()
   const lasts = new Map<TopicPartitionKey, LastRecord>()
   return {

@@ -28,7 +28,7 @@ export const mayImport: Readonly<Record<string, readonly string[]>> = {
   'runtime/observers.ts': composing('runtime/commit', 'runtime/telemetry'),
   'runtime/inspection.ts': composing('runtime/commit', 'runtime/iceberg', 'runtime/source'),
   'runtime/inspect.ts': composing('runtime/iceberg', 'runtime/source', 'runtime/telemetry'),
-  'runtime/intake.ts': composing('runtime/commit'),
+  'runtime/intake.ts': composing('runtime/commit', 'runtime/iceberg'),
   'runtime/pipelinePorts.ts': composing('runtime/commit', 'runtime/source'),
   'runtime/pipeline.ts': composing('runtime/commit', 'runtime/source'),
   'runtime/probes.ts': composing('runtime/telemetry'),

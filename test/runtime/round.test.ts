@@ -2,14 +2,15 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { DataFile } from '../../runtime/iceberg/dataFile.ts'
-import { createRound, type RowWriter } from '../../runtime/round.ts'
+import type { TableWriter } from '../../runtime/iceberg/tableWriter.ts'
+import { createRound } from '../../runtime/round.ts'
 import type { ErrorRow, RawRow } from '../../runtime/rows.ts'
 import { dataFile } from './iceberg/fixtures.ts'
 
 function writer<Row>(file: DataFile) {
   const pushed: Row[] = []
   const told: string[] = []
-  const it: RowWriter<Row> = {
+  const it: TableWriter<Row> = {
     push: row => pushed.push(row),
     get rows() {
       return pushed.length
