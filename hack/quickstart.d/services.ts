@@ -60,9 +60,12 @@ export function createServices(root: string, state: State, stop: AbortSignal, sa
     async stopKafka() {
       if (starting?.pid !== undefined && starting.exitCode === null) {
         // The script removes what it had begun; the broker is in a group of its own.
+        const group = -starting.pid
         const ended = once(starting, 'close')
-        signal(-starting.pid, 'SIGTERM')
+        signal(group, 'SIGTERM')
         await ended
+        // Bounded: what nobody waits for stays in its group as a zombie.
+        for (let look = 0; look < 40 && signal(group, 0); look++) await delay(50)
       }
       if (existsSync(state.kafkaDir) && kafkaRuns(state.kafkaDir)) await kafka('down', '--dir', state.kafkaDir)
     },
@@ -123,12 +126,13 @@ function commandLine(pid: number): readonly string[] {
   }
 }
 
-/** It may have ended just now. */
-function signal(pid: number, name: NodeJS.Signals): void {
+/** Signal 0 only looks. False where there is no such process, or group, any more. */
+function signal(pid: number, name: NodeJS.Signals | 0): boolean {
   try {
-    process.kill(pid, name)
+    return process.kill(pid, name)
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error
+    if ((error as NodeJS.ErrnoException).code === 'ESRCH') return false
+    throw error
   }
 }
 
