@@ -46,6 +46,9 @@ type Name = (typeof names)[number]
 /** Of a pause: longer than the session timeout of 6 s, so that the other one takes over. */
 const takeOverSeconds = 30
 
+/** The session timeout and one interval of the dead, and much patience with a busy machine. */
+const restartLimitSeconds = 6 + 1 + 10
+
 /** Numbers in [0, 1), the same for the same seed (mulberry32). */
 function createRandom(seed: number): () => number {
   let state = seed
@@ -204,6 +207,8 @@ suite('killed consumers', async () => {
             `${await orphansOf(ground)} orphan files; all killed, restart to first commit in s: ` +
             `${describe(pair.restarts, 'in place')}, ${describe(pair.restarts, 'elsewhere')}`,
         )
+        if (long)
+          for (const { seconds } of pair.restarts) assert.ok(seconds < restartLimitSeconds, `${seconds} s to a commit`)
         const { payloads: read, samples, ...rest } = found
         assert.deepEqual(misbehaviour(ground), [])
         assert.equal(read, feed.payloads)
