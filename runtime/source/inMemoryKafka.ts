@@ -172,7 +172,8 @@ function createGroup(partitionCount: (topic: string) => number): Group {
   }
 
   function rebalance(): void {
-    for (const member of members) member.mustJoin()
+    // Who waits to be assigned joins this rebalance already, and would wait for the others twice.
+    for (const member of members) if (!joined.has(member)) member.mustJoin()
   }
 
   return {
