@@ -109,7 +109,8 @@ async function produceAndRun({ flags, services, stop }: Work, to: RuntimeConfigu
         starting ??= services.startRuntime(file)
         if (sent % 100 === 0) progress(`${sent} of ${flags.payloads} payloads`)
       },
-      warning: say,
+      // Once it stops, Kafka is gone before this is.
+      warning: message => stop.aborted || say(message),
     },
   )
   endProgress()
