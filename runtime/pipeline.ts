@@ -11,6 +11,7 @@ import type { OffsetMap, SourceBatch, TopicPartition, TopicPartitionKey } from '
 import { topicPartitionKey } from './kafka.ts'
 import type { PipelinePorts, PipelineSettings } from './pipelinePorts.ts'
 import type { Round } from './round.ts'
+import type { SourceHandler } from './source/source.ts'
 
 export interface PartitionPosition extends TopicPartition {
   readonly next: number
@@ -251,7 +252,7 @@ export function createPipeline(settings: PipelineSettings, ports: PipelinePorts)
     async run() {
       const ticker = new AbortController()
       const ticking = tick(ticker.signal).catch(() => undefined)
-      await source.start({
+      const handler: SourceHandler = {
         assigned(newEpoch, newPartitions) {
           epoch = newEpoch
           partitions = newPartitions
@@ -270,9 +271,10 @@ export function createPipeline(settings: PipelineSettings, ports: PipelinePorts)
           }
         },
         crashed: error => finished.reject(error),
-      })
+      }
       try {
-        await finished.promise
+        // Together, for a consumer may die while it starts.
+        await Promise.all([source.start(handler), finished.promise])
       } finally {
         ticker.abort()
         await ticking
@@ -288,8 +290,10 @@ export function createPipeline(settings: PipelineSettings, ports: PipelinePorts)
         () => control.abort(),
         () => undefined,
       )
-      await busy
-      if (drain && intake.round !== undefined) await exclusively(flush)
+      // A port that never answers is waited for no longer than one that fails.
+      await Promise.race([busy, timer])
+      if (drain && intake.round !== undefined && !control.signal.aborted)
+        await Promise.race([exclusively(flush), timer])
       deadline.abort()
       await timer
       control.abort()
