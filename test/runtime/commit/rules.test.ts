@@ -142,6 +142,24 @@ suite('a commit of raw', () => {
     assert.equal(ancestors(table, headOf(table)!)[1]!.summary.operation, 'replace')
   })
 
+  test('names the table that it was built on: one put in its place with the same snapshots refuses it', async () => {
+    const scenario = new Scenario()
+    scenario.produce('health:0', 'a')
+    const pod = scenario.pod()
+    const batch = await scenario.batch(await pod.assign())
+    const { catalog } = scenario.lake
+    const { commitTable } = catalog
+    const required: (string | undefined)[] = []
+    Object.assign(catalog, {
+      commitTable: (...[id, requirements, updates]: Parameters<typeof commitTable>) => {
+        required.push(requirements.find(requirement => requirement.type === 'assert-table-uuid')?.uuid)
+        return commitTable(id, requirements, updates)
+      },
+    })
+    await pod.commit(batch)
+    assert.deepEqual(required, [(await scenario.lake.load(rawTable))['table-uuid']])
+  })
+
   test('is rebuilt with a new snapshot id: a repeated one would be refused for ever', async () => {
     const scenario = new Scenario()
     scenario.produce('health:0', 'a')
