@@ -83,7 +83,7 @@ const kafka = withRules(
       .default('Halt')
       .describe('What to do where Kafka no longer has records that were never read: halt, or note the gap and go on.'),
     sessionTimeout: duration('6s', '5m')
-      .default('30s')
+      .default('6s')
       .describe('Time without a heartbeat after which a consumer counts as dead and its partitions move.'),
     tls: tls
       .optional()

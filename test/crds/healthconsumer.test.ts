@@ -15,7 +15,7 @@ test('the minimal resource gets the documented defaults, and no number of replic
     topics: ['health-data-raw'],
     startFrom: 'earliest',
     onGap: 'Halt',
-    sessionTimeout: '30s',
+    sessionTimeout: '6s',
   })
   assert.deepEqual(spec.iceberg, {
     catalog: { type: 'filesystem', warehouse: 'file:///data/warehouse' },
