@@ -3,9 +3,11 @@
  * (`error[CODE]: what · where · how to fix it`), or one JSON object on stdout. Pure; it prints nothing itself.
  */
 import type { Problem } from '../crds/problems.ts'
+import type { CredentialsErrorCode } from '../runtime/source/credentials.ts'
 
 export type FailureCode =
   | Problem['code']
+  | CredentialsErrorCode
   | 'USAGE'
   | 'MISSING_FILE'
   | 'UNREADABLE_FILE'

@@ -3,11 +3,13 @@
  * find. It reads the manifest and the flags, shows progress and prints the report; producePayloads.ts does the work.
  */
 import { type Command, InvalidArgumentError } from 'commander'
+import { runtimeConfiguration } from '../runtime/contract/configuration.ts'
 import { CommandError, type Failure } from './errors.ts'
 import { type CommandIo, type OutputFormat, outputOption, required, wholeNumber } from './io.ts'
 import { loadManifest, type Manifest } from './manifest.ts'
 import type { ProduceReport } from './producePayloads.ts'
 import { ProduceError } from './produceRetry.ts'
+import { kafkaCredentials, secretsOption } from './secrets.ts'
 
 interface Flags {
   readonly file?: string
@@ -18,6 +20,7 @@ interface Flags {
   readonly rate?: number
   readonly partitions: number
   readonly timeout: number
+  readonly secretsDir?: string
   readonly output: OutputFormat
 }
 
@@ -38,6 +41,7 @@ export function register(program: Command, io: CommandIo): void {
     .option('--rate <n>', 'payloads a second; without it as fast as possible', wholeNumber(1, 1_000_000))
     .option('--partitions <n>', 'partitions of the topic, where it is created', wholeNumber(1, 1_000), 6)
     .option('--timeout <seconds>', 'how long to try again while Kafka does not answer', wholeNumber(0, 86_400), 60)
+    .addOption(secretsOption())
     .addOption(outputOption())
     .addHelpText(
       'after',
@@ -52,9 +56,11 @@ async function produce(flags: Flags, command: Command, io: CommandIo): Promise<v
   const manifest = await loadManifest(file)
   refuseUnsupported(manifest)
   const { bootstrapServers, topics } = manifest.resource.spec.kafka
+  const configuration = runtimeConfiguration(manifest.resource, manifest.folder)
   const line = flags.output === 'table' && process.stderr.isTTY ? progressLine(payloads, io) : null
   const options = {
     bootstrapServers,
+    credentials: kafkaCredentials(configuration, flags.secretsDir, file),
     topic: topics[0]!,
     payloads,
     samplesPerPayload: flags.samplesPerPayload,
@@ -86,8 +92,9 @@ async function produce(flags: Flags, command: Command, io: CommandIo): Promise<v
 function refuseUnsupported({ file, resource }: Manifest): void {
   const { kafka, format } = resource.spec
   const found: readonly (readonly [field: string, what: string, fix: string])[] = [
-    ...(kafka.tls ? [['spec.kafka.tls', 'TLS to Kafka', 'use a plain listener'] as const] : []),
-    ...(kafka.sasl ? [['spec.kafka.sasl', 'SASL', 'use a listener without it'] as const] : []),
+    ...(kafka.sasl?.mechanism === 'oauthbearer'
+      ? [['spec.kafka.sasl.mechanism', 'oauthbearer', 'use plain, scram-sha-256 or scram-sha-512'] as const]
+      : []),
     ...(format === 'avro' ? [['spec.format', 'avro', 'produce to a topic of the json format'] as const] : []),
   ]
   if (found.length === 0) return

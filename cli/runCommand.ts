@@ -10,6 +10,7 @@ import type { ConsumerResult } from '../runtime/main.ts'
 import { CommandError, type Failure } from './errors.ts'
 import { type CommandIo, type OutputFormat, outputOption, required, wholeNumber } from './io.ts'
 import { loadManifest, problemFailure } from './manifest.ts'
+import { kafkaCredentials, secretsOption } from './secrets.ts'
 
 interface Flags {
   readonly file?: string
@@ -18,6 +19,7 @@ interface Flags {
   readonly metricsHost: string
   readonly metricsPort: number
   readonly stateDir: string
+  readonly secretsDir?: string
   readonly output: OutputFormat
 }
 
@@ -38,6 +40,7 @@ export function register(program: Command, io: CommandIo): void {
     .option('--metrics-host <address>', 'address that serves /metrics, /livez, /readyz and /status', '127.0.0.1')
     .option('--metrics-port <n>', 'its port; 0 takes a free one', wholeNumber(0, 65_535), 9249)
     .option('--state-dir <folder>', 'remembers this member of the group, for a fast restart', stateFolder())
+    .addOption(secretsOption())
     .addOption(outputOption())
     .addHelpText('after', '\nExample:\n  healthconsumer run -f examples/quickstart.yaml --until-caught-up')
     .action((flags: Flags, command: Command) => run(flags, command, io))
@@ -53,6 +56,8 @@ async function run(flags: Flags, command: Command, io: CommandIo): Promise<void>
       2,
       problems.map(problem => problemFailure(problem, file)),
     )
+  // Read before the work begins, where a mistake is told best; each connection reads them again.
+  kafkaCredentials(configuration, flags.secretsDir, file)
   if (manifest.resource.spec.paused)
     throw new CommandError(1, [
       failure('spec.paused is true: nothing to run', file, 'set spec.paused to false, or remove it'),
@@ -67,6 +72,7 @@ async function run(flags: Flags, command: Command, io: CommandIo): Promise<void>
       metricsHost: flags.metricsHost,
       metricsPort: flags.metricsPort,
       stateDirectory: flags.stateDir,
+      secretsDirectory: flags.secretsDir,
       untilCaughtUp: flags.untilCaughtUp ?? false,
       stop: stop.signal,
       progress: flags.output === 'table' && process.stderr.isTTY ? progressOf(io) : undefined,

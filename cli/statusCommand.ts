@@ -8,10 +8,12 @@ import type { Inspection, PartitionInspection, TableInspection } from '../runtim
 import { CommandError } from './errors.ts'
 import { type CommandIo, type OutputFormat, outputOption, required } from './io.ts'
 import { loadManifest, problemFailure } from './manifest.ts'
+import { kafkaCredentials, secretsOption } from './secrets.ts'
 
 interface Flags {
   readonly file?: string
   readonly timeout: number
+  readonly secretsDir?: string
   readonly output: OutputFormat
 }
 
@@ -26,6 +28,7 @@ export function register(program: Command, io: CommandIo): void {
     )
     .option('-f, --file <file>', 'file with one HealthConsumer, in YAML or JSON')
     .option('--timeout <seconds>', 'how long to wait for Kafka', wholeSeconds, 10)
+    .addOption(secretsOption())
     .addOption(outputOption())
     .addHelpText('after', '\nExample:\n  healthconsumer status -f examples/quickstart.yaml')
     .action((flags: Flags, command: Command) => status(flags, command, io))
@@ -41,11 +44,12 @@ async function status(flags: Flags, command: Command, io: CommandIo): Promise<vo
       2,
       problems.map(problem => problemFailure(problem, file)),
     )
+  kafkaCredentials(configuration, flags.secretsDir, file)
   const { name, namespace } = configuration
   // Loaded here, so that no other command waits for the Kafka client.
   const { inspectConsumer } = await import('../runtime/inspect.ts')
   try {
-    const inspection = await inspectConsumer(configuration, flags.timeout * 1000)
+    const inspection = await inspectConsumer(configuration, flags.timeout * 1000, flags.secretsDir)
     io.out(
       flags.output === 'json'
         ? `${JSON.stringify({ name, namespace, ...inspection })}\n`

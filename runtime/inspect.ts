@@ -10,18 +10,22 @@ import { filesystemCatalog } from './iceberg/filesystemCatalog.ts'
 import { localStorage } from './iceberg/localStorage.ts'
 import { errorsDefinition, rawDefinition } from './iceberg/tables.ts'
 import { inspect } from './inspection.ts'
+import { readKafkaCredentials } from './source/credentials.ts'
 import { createKafkaPositions } from './source/kafkaPositions.ts'
 import type { KafkaPositions } from './source/source.ts'
 import { getLogger } from './telemetry/logging.ts'
 
 /** Where the consumer of a configuration stands. Rejects where a table cannot be read. */
 export async function inspectConsumer(
-  { groupId, topics, tables, catalog, onGap, bootstrapServers }: RuntimeConfiguration,
+  configuration: RuntimeConfiguration,
   kafkaTimeoutMs: number,
+  secretsDirectory?: string,
 ): Promise<Inspection> {
+  const { groupId, topics, tables, catalog, onGap, bootstrapServers } = configuration
+  const credentials = () => readKafkaCredentials(configuration, secretsDirectory)
   const storage = localStorage(randomUUID)
   const positions = createKafkaPositions({
-    connection: { bootstrapServers, clientId: 'healthconsumer-status' },
+    connection: { bootstrapServers, clientId: 'healthconsumer-status', credentials },
     groupId,
     topics,
     // Only for commits, which an inspection never makes.

@@ -28,6 +28,8 @@ export interface ConsumerOptions {
   readonly metricsPort: number
   /** Folder that outlives the process, for a fast restart in place. */
   readonly stateDirectory: string
+  /** Folder with a folder for each Secret that the configuration names. */
+  readonly secretsDirectory?: string
   /** How the process logs, for `/status`. */
   readonly logging: LoggingStatus
   /** End once everything that was in the topics at the start is durable. */
@@ -73,7 +75,8 @@ export async function runConsumer(
     now,
   })
   const { tally } = observers
-  const parts = createParts({ configuration, metrics, observers, stateDirectory: options.stateDirectory })
+  const { stateDirectory, secretsDirectory } = options
+  const parts = createParts({ configuration, metrics, observers, stateDirectory, secretsDirectory })
   const { positions } = parts
 
   const targets = options.untilCaughtUp ? await endOfTopics(positions, topics, logger, options.stop) : undefined

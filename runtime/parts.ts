@@ -16,6 +16,7 @@ import type { TopicPartition } from './kafka.ts'
 import type { Observers } from './observers.ts'
 import type { PipelinePorts } from './pipelinePorts.ts'
 import { createRowSink } from './rowSink.ts'
+import { readKafkaCredentials } from './source/credentials.ts'
 import { type ClosableKafkaPositions, createKafkaPositions } from './source/kafkaPositions.ts'
 import { createKafkaSource } from './source/kafkaSource.ts'
 import { createMemberRecords } from './source/memberRecords.ts'
@@ -29,6 +30,8 @@ export interface PartsOptions {
   readonly observers: Observers
   /** Folder that outlives the process, for a fast restart in place. */
   readonly stateDirectory: string
+  /** Folder with a folder for each Secret that the configuration names. */
+  readonly secretsDirectory?: string
 }
 
 export interface Parts extends Omit<PipelinePorts, 'observer'> {
@@ -57,9 +60,13 @@ export function createParts(options: PartsOptions): Parts {
   }
 }
 
-function createKafkaParts({ configuration, stateDirectory }: PartsOptions) {
+function createKafkaParts({ configuration, stateDirectory, secretsDirectory }: PartsOptions) {
   const { groupId, topics, bootstrapServers, sessionTimeoutMs } = configuration
-  const connection = { bootstrapServers, clientId: `healthconsumer-${hostname()}` }
+  const connection = {
+    bootstrapServers,
+    clientId: `healthconsumer-${hostname()}`,
+    credentials: () => readKafkaCredentials(configuration, secretsDirectory),
+  }
   const logger = getLogger('runtime.source')
   const memberRecords = createMemberRecords(stateDirectory, groupId)
   const source = createKafkaSource({ connection, groupId, topics, sessionTimeoutMs, memberRecords, logger })

@@ -200,12 +200,11 @@ export function unsupportedHere(configuration: RuntimeConfiguration): readonly P
   const remote = (location: string | undefined) => location?.startsWith('s3://') ?? false
   const checks: readonly [boolean, FieldPath, string, string][] = [
     [
-      configuration.kafkaTls !== undefined,
-      ['spec', 'kafka', 'tls'],
-      'TLS to Kafka',
-      'remove it and use a plain listener',
+      configuration.sasl?.mechanism === 'oauthbearer',
+      ['spec', 'kafka', 'sasl', 'mechanism'],
+      'oauthbearer',
+      'use plain, scram-sha-256 or scram-sha-512',
     ],
-    [configuration.sasl !== undefined, ['spec', 'kafka', 'sasl'], 'SASL', 'remove it and use a listener without it'],
     [configuration.format === 'avro', ['spec', 'format'], 'avro', 'use json'],
     [catalog.type === 'rest', ['spec', 'iceberg', 'catalog', 'type'], 'a rest catalog', 'use filesystem'],
     [

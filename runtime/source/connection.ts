@@ -3,22 +3,17 @@
  * next bootstrap server. (A kafkajs connection that broke within a response would read the next one from its middle.)
  * It retries nothing by itself and keeps no position.
  */
-import type { ConnectionOptions } from 'node:tls'
 import type { Logger } from '../contract/logger.ts'
+import type { KafkaCredentials } from './credentials.ts'
 import { type Broker, type Cluster, ClusterClass, createSocketFactory, type KafkajsLogger } from './kafkajsInternals.ts'
-import { toSourceError } from './sourceError.ts'
+import { SourceError, toSourceError } from './sourceError.ts'
 
 export interface KafkaConnectionOptions {
   /** `host:port` each. */
   readonly bootstrapServers: readonly string[]
   readonly clientId: string
-  /** Present where the connection is encrypted; values are contents (PEM), not file names. */
-  readonly tls?: Pick<ConnectionOptions, 'ca' | 'cert' | 'key' | 'servername' | 'rejectUnauthorized'>
-  readonly sasl?: {
-    readonly mechanism: 'plain' | 'scram-sha-256' | 'scram-sha-512'
-    readonly username: string
-    readonly password: string
-  }
+  /** Asked at each new connection. What it throws must hold no secret. */
+  readonly credentials?: () => KafkaCredentials
   /** How long known leaders and partition counts are trusted. Default 60 s. */
   readonly metadataMaxAgeMs?: number
 }
@@ -41,14 +36,14 @@ export function createConnection(options: KafkaConnectionOptions, logger: Logger
 
   return {
     async cluster(topics) {
-      current ??= createCluster(options, attempt++, logger)
-      const cluster = current
       try {
+        current ??= createCluster(options, attempt++, logger)
+        const cluster = current
         await cluster.connect()
         await cluster.addMultipleTargetTopics(topics)
         return cluster
       } catch (error) {
-        throw toSourceError(error, topics)
+        throw toSourceError(error, topics, options.bootstrapServers)
       }
     },
     reset() {
@@ -65,13 +60,15 @@ export function createConnection(options: KafkaConnectionOptions, logger: Logger
 }
 
 function createCluster(options: KafkaConnectionOptions, attempt: number, logger: Logger): Cluster {
-  const { bootstrapServers: servers, clientId, tls, sasl, metadataMaxAgeMs = defaultMetadataMaxAgeMs } = options
+  const { bootstrapServers: servers, clientId, metadataMaxAgeMs = defaultMetadataMaxAgeMs } = options
+  const { tls, sasl } = credentialsOf(options)
   const first = attempt % servers.length
   return new ClusterClass({
     brokers: [...servers.slice(first), ...servers.slice(0, first)],
     clientId,
     ssl: tls,
-    sasl,
+    // kafkajs writes into what it is given.
+    sasl: sasl && { ...sasl },
     connectionTimeout: connectTimeoutMs,
     requestTimeout: requestTimeoutMs,
     enforceRequestTimeout: true,
@@ -81,6 +78,15 @@ function createCluster(options: KafkaConnectionOptions, attempt: number, logger:
     logger: toKafkajsLogger(logger),
     socketFactory: createSocketFactory(),
   })
+}
+
+function credentialsOf({ credentials, bootstrapServers }: KafkaConnectionOptions): KafkaCredentials {
+  try {
+    return credentials?.() ?? {}
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error)
+    throw new SourceError('AUTHENTICATION', `no credentials for Kafka at ${bootstrapServers.join(', ')}: ${why}`, error)
+  }
 }
 
 /** What kafkajs logs is detail to us: each failure reaches the caller as an error too, and is logged there. */

@@ -45,7 +45,7 @@ export function createKafkaPositions(options: KafkaPositionsOptions): ClosableKa
       try {
         return await question(await connection.cluster(about))
       } catch (error) {
-        const problem = toSourceError(error, about)
+        const problem = toSourceError(error, about, options.connection.bootstrapServers)
         // A topic or partition not in the metadata may be newer than that: looked up once more.
         const last = problem.code === 'UNKNOWN_TOPIC' ? 2 : attempts
         if (!problem.retriable || attempt >= last) throw problem

@@ -3,8 +3,8 @@
  * begins only when everything of the old one has ended. Positions are only those that the handler sought; the group's
  * committed offsets are neither read nor written.
  *
- * Network failures and elections are retried for ever, with a warning each; anything that only a person can mend
- * ends the consumer (`crashed`).
+ * Network failures, elections and refused credentials are retried for ever, with a warning each; anything that needs
+ * another manifest ends the consumer (`crashed`).
  */
 import type { Logger } from '../contract/logger.ts'
 import type { SourceBatch } from '../kafka.ts'
@@ -95,7 +95,7 @@ export function createKafkaSource(options: KafkaSourceOptions): KafkaSource {
   async function mend(error: unknown): Promise<void> {
     const { type } = error as KafkajsError
     if (isOutsideGeneration(type)) return rejoin(type)
-    const problem = toSourceError(error, topics)
+    const problem = toSourceError(error, topics, options.connection.bootstrapServers)
     if (!problem.retriable) throw problem
     connection.reset()
     const retryMs = Math.min(maxBackoffMs, 100 * 2 ** failures++) * (0.5 + Math.random() / 2)

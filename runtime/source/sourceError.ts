@@ -9,6 +9,7 @@ export const sourceErrorCodes = [
   'UNREACHABLE',
   /** A broker answers that it cannot do it now: a leader or a coordinator is being elected or loaded. */
   'NOT_READY',
+  /** Refused: a password that is being rotated comes right by itself, so it is retriable. */
   'AUTHENTICATION',
   'AUTHORIZATION',
   'UNKNOWN_TOPIC',
@@ -22,7 +23,7 @@ export const sourceErrorCodes = [
 ] as const
 export type SourceErrorCode = (typeof sourceErrorCodes)[number]
 
-const retriableCodes: readonly SourceErrorCode[] = ['UNREACHABLE', 'NOT_READY', 'UNKNOWN_TOPIC']
+const retriableCodes: readonly SourceErrorCode[] = ['UNREACHABLE', 'NOT_READY', 'UNKNOWN_TOPIC', 'AUTHENTICATION']
 
 export class SourceError extends Error {
   override readonly name = 'SourceError'
@@ -32,7 +33,7 @@ export class SourceError extends Error {
     this.code = code
   }
 
-  /** Whether the same request may succeed later without anyone changing a setting. */
+  /** Whether the same request may succeed later without anyone changing the manifest. */
   get retriable(): boolean {
     return retriableCodes.includes(this.code)
   }
@@ -50,13 +51,18 @@ const tlsCode = /^(ERR_TLS|ERR_SSL|ERR_OSSL|CERT_|DEPTH_ZERO|SELF_SIGNED|UNABLE_
 const unreachable =
   /^KafkaJS(Connection|RequestTimeout|BrokerNotFound|NoBroker|MetadataNotLoaded|TopicMetadata|Lock|Group)/
 
-/** `topics` are named where Kafka does not say which of them it does not know. */
-export function toSourceError(thrown: unknown, topics: readonly string[] = []): SourceError {
+/** `topics` are named where Kafka does not say which of them it does not know, `servers` where kafkajs names no broker. */
+export function toSourceError(
+  thrown: unknown,
+  topics: readonly string[] = [],
+  servers: readonly string[] = [],
+): SourceError {
   if (thrown instanceof SourceError) return thrown
   if (!(thrown instanceof Error)) return new SourceError('UNKNOWN', String(thrown), thrown)
   const error = innermost(thrown)
   const { type = '', code = '', broker } = error
-  const at = broker === undefined ? 'Kafka' : `Kafka at ${broker}`
+  const named = broker ?? servers.join(', ')
+  const at = named === '' ? 'Kafka' : `Kafka at ${named}`
   const as = (kind: SourceErrorCode, message: string) => new SourceError(kind, message, thrown)
   if (error.name === 'KafkaJSSASLAuthenticationError' || type.includes('SASL'))
     return as(

@@ -40,6 +40,7 @@ export const mayImport: Readonly<Record<string, readonly string[]>> = {
     'runtime/main.ts',
     'runtime/inspect.ts',
     'runtime/inspection.ts',
+    'runtime/source/credentials.ts',
     'runtime/telemetry',
   ],
   hack: ['crds', 'cli', 'runtime', 'test'],

@@ -71,12 +71,12 @@ for (const [what, args, message] of [
 
 test('what it cannot send as the manifest says it refuses, every field at once', async () => {
   const file = await manifest(
-    '{ bootstrapServers: [localhost:1], tls: {}, sasl: { mechanism: plain, secretRef: { name: s } } }',
+    '{ bootstrapServers: [localhost:1], sasl: { mechanism: oauthbearer, secretRef: { name: s } } }',
     '  format: avro\n  schemaRegistry: { url: http://localhost }\n',
   )
   const { exitCode, err } = await produce('-f', file, '--payloads', '1')
   assert.equal(exitCode, 2, err)
-  for (const field of ['spec.kafka.tls', 'spec.kafka.sasl', 'spec.format'])
+  for (const field of ['spec.kafka.sasl.mechanism', 'spec.format'])
     assert.match(err, new RegExp(`error\\[NOT_SUPPORTED\\].*${field}`))
 })
 

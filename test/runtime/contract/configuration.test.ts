@@ -23,7 +23,7 @@ test('the minimal resource becomes a complete configuration in milliseconds and 
     topics: ['health-data-raw'],
     startFrom: 'earliest',
     onGap: 'Halt',
-    sessionTimeoutMs: 30_000,
+    sessionTimeoutMs: 6_000,
     format: 'json',
     validation: { mode: 'lenient', onInvalid: 'ErrorsTable', ranges: {} },
     catalog: { type: 'filesystem', warehouse: 'file:///data/warehouse', properties: {} },
@@ -114,8 +114,7 @@ test('deriving a configuration leaves the resource as it was', () => {
 test('the minimal configuration is supported', () => assert.deepEqual(unsupportedHere(configured()), []))
 
 for (const [field, changes] of [
-  ['spec.kafka.tls', { 'spec.kafka.tls': {} }],
-  ['spec.kafka.sasl', { 'spec.kafka.sasl': { mechanism: 'plain', secretRef: { name: 'a' } } }],
+  ['spec.kafka.sasl.mechanism', { 'spec.kafka.sasl': { mechanism: 'oauthbearer', secretRef: { name: 'a' } } }],
   ['spec.format', { 'spec.format': 'avro', 'spec.schemaRegistry': { url: 'http://a' } }],
   ['spec.iceberg.catalog.type', { 'spec.iceberg.catalog': { type: 'rest', uri: 'http://a', warehouse: 's3://a' } }],
   ['spec.iceberg.catalog.warehouse', { 'spec.iceberg.catalog.warehouse': 's3://bucket' }],

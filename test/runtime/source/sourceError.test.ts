@@ -40,12 +40,17 @@ suite('source errors', () => {
       assert.equal(problem.code, code)
       assert.match(problem.message, message)
       assert.equal(problem.cause, error)
-      assert.equal(problem.retriable, ['UNREACHABLE', 'NOT_READY', 'UNKNOWN_TOPIC'].includes(code))
+      assert.equal(problem.retriable, ['UNREACHABLE', 'NOT_READY', 'UNKNOWN_TOPIC', 'AUTHENTICATION'].includes(code))
     })
 
   test('are found below what kafkajs gave up retrying', () => {
     const cause = kafkajsError('KafkaJSConnectionError', { broker })
     assert.equal(toSourceError(kafkajsError('KafkaJSNumberOfRetriesExceeded', { cause })).code, 'UNREACHABLE')
+  })
+
+  test('name the servers where kafkajs names no broker', () => {
+    const refused = toSourceError(kafkajsError('KafkaJSSASLAuthenticationError'), [], [broker, 'kafka-2:9092'])
+    assert.match(refused.message, /^Kafka at kafka-1:9092, kafka-2:9092 refuses/)
   })
 
   test('stay what they are', () => {
