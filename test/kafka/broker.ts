@@ -19,6 +19,8 @@ export interface ProducedRecord {
 export type Codec = 'none' | 'gzip' | 'snappy' | 'lz4' | 'zstd'
 
 export interface TestBroker {
+  /** Holds server.properties, which `resume` reads again. */
+  readonly directory: string
   readonly bootstrapServers: string
   readonly kafka: Kafka
   readonly admin: Admin
@@ -85,6 +87,7 @@ export async function startBroker({ rebalanceDelayMs = 0, heap = '384m' } = {}):
     records.map(({ key = null, value }) => ({ key, value, partition }))
 
   return {
+    directory,
     bootstrapServers,
     kafka,
     admin,

@@ -1,0 +1,115 @@
+/**
+ * A real broker that asks who is there: beside its plain listener one with SASL, one with SASL over TLS, and one that
+ * wants a client certificate. Needs openssl beside what hack/kafka needs.
+ */
+import { execFile } from 'node:child_process'
+import { appendFile, readFile, writeFile } from 'node:fs/promises'
+import { createServer } from 'node:net'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { startBroker, type TestBroker } from '../kafka/broker.ts'
+
+const run = promisify(execFile)
+
+export interface Certificates {
+  readonly ca: string
+  readonly clientCertificate: string
+  readonly clientKey: string
+}
+
+export interface SecuredBroker extends TestBroker {
+  /** `host:port` of the listeners. */
+  readonly login: string
+  readonly loginOverTls: string
+  readonly clientCertificate: string
+  readonly certificates: Certificates
+  /** The user of SCRAM-SHA-256 and SCRAM-SHA-512. */
+  setScramPassword(password: string): Promise<void>
+}
+
+export const username = 'reader'
+
+/** `password` is the one for PLAIN; for SCRAM there is none yet. */
+export async function startSecuredBroker(password: string): Promise<SecuredBroker> {
+  const broker = await startBroker()
+  await broker.halt()
+  const certificates = await createCertificates(broker.directory)
+  const ports = await freePorts(3)
+  const properties = join(broker.directory, 'server.properties')
+  await writeFile(properties, withListeners(await readFile(properties, 'utf8'), ports))
+  await appendFile(properties, securityOf(broker.directory, password))
+  await broker.resume()
+  const [login, loginOverTls, clientCertificate] = ports.map(port => `127.0.0.1:${port}`) as [string, string, string]
+  return {
+    ...broker,
+    login,
+    loginOverTls,
+    clientCertificate,
+    certificates,
+    setScramPassword: next => setScramPassword(broker.bootstrapServers, next),
+  }
+}
+
+function withListeners(properties: string, ports: readonly number[]): string {
+  const names = ['LOGIN', 'LOGIN_TLS', 'CERTIFICATE']
+  const added = names.map((name, index) => `,${name}://127.0.0.1:${ports[index]}`).join('')
+  return properties.replace(/^((?:advertised\.)?listeners=.*)$/gm, `$1${added}`)
+}
+
+function securityOf(directory: string, password: string): string {
+  const plain = 'org.apache.kafka.common.security.plain.PlainLoginModule'
+  const scram = 'org.apache.kafka.common.security.scram.ScramLoginModule'
+  const listeners = ['login', 'login_tls'].flatMap(name => [
+    `listener.name.${name}.plain.sasl.jaas.config=${plain} required user_${username}="${password}";`,
+    `listener.name.${name}.scram-sha-256.sasl.jaas.config=${scram} required;`,
+    `listener.name.${name}.scram-sha-512.sasl.jaas.config=${scram} required;`,
+  ])
+  const lines = [
+    'listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,LOGIN:SASL_PLAINTEXT,LOGIN_TLS:SASL_SSL,CERTIFICATE:SSL',
+    'sasl.enabled.mechanisms=PLAIN,SCRAM-SHA-256,SCRAM-SHA-512',
+    ...listeners,
+    'ssl.keystore.type=PEM',
+    `ssl.keystore.location=${directory}/server.pem`,
+    'ssl.truststore.type=PEM',
+    `ssl.truststore.location=${directory}/ca.crt`,
+    'listener.name.certificate.ssl.client.auth=required',
+    // A wrong password must not make a test wait.
+    'connection.failed.authentication.delay.ms=0',
+  ]
+  return `\n${lines.join('\n')}\n`
+}
+
+/** One authority, a certificate of the broker for 127.0.0.1 and one of a client. */
+async function createCertificates(directory: string): Promise<Certificates> {
+  const openssl = (...parameters: readonly string[]) => run('openssl', parameters, { cwd: directory })
+  const newKey = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-days', '2']
+  await openssl('req', '-x509', ...newKey, '-keyout', 'ca.key', '-out', 'ca.crt', '-subj', '/CN=Test authority')
+  for (const [name, subject] of [
+    ['server', '/CN=broker'],
+    ['client', '/CN=consumer'],
+  ] as const) {
+    const signed = ['-CA', 'ca.crt', '-CAkey', 'ca.key', '-addext', 'subjectAltName=IP:127.0.0.1']
+    const files = ['-keyout', `${name}.key`, '-out', `${name}.crt`]
+    await openssl('req', '-x509', ...newKey, ...files, '-subj', subject, ...signed)
+  }
+  const text = (file: string) => readFile(join(directory, file), 'utf8')
+  await writeFile(join(directory, 'server.pem'), (await text('server.key')) + (await text('server.crt')))
+  return { ca: await text('ca.crt'), clientCertificate: await text('client.crt'), clientKey: await text('client.key') }
+}
+
+async function setScramPassword(bootstrapServers: string, password: string): Promise<void> {
+  const script = join(import.meta.dirname, '../../hack/kafka')
+  const classPath = (await run(script, ['jars'])).stdout.trim()
+  const java = ['-XX:TieredStopAtLevel=1', '-XX:+UseSerialGC', '-cp', classPath, 'kafka.admin.ConfigCommand']
+  const user = ['--bootstrap-server', bootstrapServers, '--alter', '--entity-type', 'users', '--entity-name', username]
+  for (const mechanism of ['SCRAM-SHA-256', 'SCRAM-SHA-512'])
+    await run('java', [...java, ...user, '--add-config', `${mechanism}=[password=${password}]`])
+}
+
+async function freePorts(count: number): Promise<readonly number[]> {
+  const servers = Array.from({ length: count }, () => createServer())
+  await Promise.all(servers.map(server => new Promise<void>(done => server.listen(0, '127.0.0.1', done))))
+  const ports = servers.map(server => (server.address() as { port: number }).port)
+  await Promise.all(servers.map(server => new Promise(done => server.close(done))))
+  return ports
+}
