@@ -88,7 +88,7 @@ export class Lake {
     return rows
   }
 
-  /** Rewrites every live file into one, in a snapshot without keys. False where there is nothing to rewrite. */
+  /** Rewrites every live file into one, in a snapshot without keys. False where there is nothing to, or a race is lost. */
   async compact(id: TableIdentifier): Promise<boolean> {
     const table = await this.catalog.loadTable(id)
     const head = table && headOf(table)
@@ -118,9 +118,19 @@ export class Lake {
       'manifest-list': list,
       summary: { operation: 'replace' },
     }
-    await this.change(id, { action: 'add-snapshot', snapshot })
-    await this.setMain(id, snapshotId)
-    return true
+    return this.catalog
+      .commitTable(
+        id,
+        [{ type: 'assert-ref-snapshot-id', ref: 'main', 'snapshot-id': parentId }],
+        [
+          { action: 'add-snapshot', snapshot },
+          { action: 'set-snapshot-ref', 'ref-name': 'main', type: 'branch', 'snapshot-id': snapshotId },
+        ],
+      )
+      .then(
+        () => true,
+        () => false,
+      )
   }
 
   /** Drops every snapshot that no ref and no walk from main to our keys needs; tells how many. */
