@@ -38,6 +38,7 @@ const suites: readonly Suite[] = [
     name: 'pipeline',
     what: 'the whole runtime on a real broker, tables read by pyiceberg',
     files: ['test/pipeline/**/*.test.ts'],
+    concurrency: 2,
   },
   { name: 'faults', what: 'kills, pauses, lost responses', files: ['test/faults/**/*.test.ts'] },
   { name: 'docs', what: 'every command in the README and docs', files: ['test/docs/**/*.test.ts'] },
