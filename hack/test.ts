@@ -59,6 +59,8 @@ const limitMs = { short: 30 * 60_000, long: 180 * 60_000 }
 interface Outcome {
   passed: number
   readonly failures: string[]
+  /** What the tests report, such as times that are not asserted. */
+  readonly reports: string[]
   /** What the tests wrote to stderr. */
   readonly stderr: string[]
 }
@@ -72,10 +74,10 @@ function runCommand([program, ...rest]: readonly string[], signal: AbortSignal):
     const output: Buffer[] = []
     child.stdout.on('data', chunk => output.push(chunk))
     child.stderr.on('data', chunk => output.push(chunk))
-    child.on('error', error => resolve({ passed: 0, failures: [String(error)], stderr: [] }))
+    child.on('error', error => resolve({ passed: 0, failures: [String(error)], reports: [], stderr: [] }))
     child.on('close', code => {
       const failures = code === 0 ? [] : [plain(String(Buffer.concat(output)))]
-      resolve({ passed: code === 0 ? 1 : 0, failures, stderr: [] })
+      resolve({ passed: code === 0 ? 1 : 0, failures, reports: [], stderr: [] })
     })
   })
 }
@@ -98,8 +100,11 @@ function fault(test: TestEvent, passed: boolean): string | undefined {
   return passed ? undefined : plain(inspect(test.details.error?.cause ?? test.details.error))
 }
 
+/** The counts that the runner reports of itself. */
+const runnersOwn = /^(tests|suites|pass|fail|cancelled|skipped|todo|duration_ms) /
+
 async function runFiles(files: string[], concurrency: number, signal: AbortSignal): Promise<Outcome> {
-  const outcome: Outcome = { passed: 0, failures: [], stderr: [] }
+  const outcome: Outcome = { passed: 0, failures: [], reports: [], stderr: [] }
   const finished = (test: TestEvent, passed: boolean) => {
     // A group is its tests; a test with failing subtests is those.
     if (test.details.type === 'suite' || test.details.error?.failureType === 'subtestsFailed') return
@@ -110,6 +115,9 @@ async function runFiles(files: string[], concurrency: number, signal: AbortSigna
   const stream = run({ files, concurrency, signal })
   stream.on('test:pass', data => finished(data, true))
   stream.on('test:fail', data => finished(data, false))
+  stream.on('test:diagnostic', data => {
+    if (!runnersOwn.test(data.message)) outcome.reports.push(data.message)
+  })
   stream.on('test:stderr', data => outcome.stderr.push(data.message))
   for await (const _ of stream);
   return outcome
@@ -120,7 +128,7 @@ async function runSuite(suite: Suite, signal: AbortSignal): Promise<Outcome> {
   const files = globSync(suite.files!).sort()
   const outcome = await runFiles(files, suite.concurrency ?? 1, signal)
   if (outcome.passed + outcome.failures.length > 0) return outcome
-  return { passed: 0, failures: [`no test in ${suite.files!.join(' ')}`], stderr: [] }
+  return { passed: 0, failures: [`no test in ${suite.files!.join(' ')}`], reports: [], stderr: [] }
 }
 
 function chosenSuites(only: readonly string[]): readonly Suite[] {
@@ -161,6 +169,7 @@ async function main() {
     const seconds = ((Date.now() - startMs) / 1000).toFixed(1)
     const counts = `${String(outcome.passed).padStart(5)} passed  ${String(outcome.failures.length).padStart(3)} failed`
     console.log(`${suite.name.padEnd(14)}${counts}  ${seconds.padStart(6)} s`)
+    for (const report of outcome.reports) console.log(`  ${report}`)
     for (const failure of outcome.failures) console.log(indented(failure))
     if (outcome.failures.length > 0 && outcome.stderr.length > 0)
       console.log(indented(`stderr of ${suite.name}:\n${plain(outcome.stderr.join(''))}`))
