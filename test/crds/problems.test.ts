@@ -103,3 +103,16 @@ test('any input is answered with a resource or with problems that say what and h
     ),
   )
 })
+
+test('a rule about what may not stand together is asked even while its fields are wrong by themselves', () => {
+  const autoscaling = { mode: 'KEDA', minReplicas: 3, maxReplicas: 2 }
+  const { problems } = checkHealthConsumer(minimalWith({ 'spec.scaling': { replicas: -1, autoscaling } }))
+  assert.deepEqual(
+    problems?.map(({ field, what }) => `${field} ${what}`),
+    [
+      'spec.scaling.replicas is too small',
+      'spec.scaling.autoscaling.minReplicas is above maxReplicas',
+      'spec.scaling has both replicas and autoscaling',
+    ],
+  )
+})
