@@ -15,7 +15,7 @@ export interface Instant {
   micros: number
 }
 
-/** One row of `health_data_raw`, columns in table order (design page "The pipeline", Tables). */
+/** One row of `health_data_raw`, columns in table order. */
 export interface RawRow {
   deviceId: string | null
   userId: string

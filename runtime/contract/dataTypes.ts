@@ -10,7 +10,7 @@ export interface DataTypeRule {
   readonly unit: string
 }
 
-/** `min`, `max` and `unit` of each known type (design page "The pipeline", Validation). */
+/** `min`, `max` and `unit` of each known type. */
 export const dataTypes = {
   heartRate: { min: 30, max: 250, unit: 'count/min' },
   restingHeartRate: { min: 30, max: 250, unit: 'count/min' },
