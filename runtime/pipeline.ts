@@ -39,6 +39,8 @@ export interface Pipeline {
 const tickMs = 100
 const firstRoundMs = 500
 const maxRetryMs = 30_000
+/** Before metadata that lacks an assigned partition is asked for again. */
+const staleMetadataMs = 1_000
 
 /** Halts that show only while records are read. */
 const foundByReading: ReadonlySet<HaltCode> = new Set(['TopicRecreated', 'InvalidRecord'])
@@ -97,7 +99,7 @@ export function createPipeline(settings: PipelineSettings, ports: PipelinePorts)
       if (mine !== generation) return
       const missing = partitions.filter(({ topic, partition }) => !taken.has(topicPartitionKey(topic, partition)))
       if (missing.length > 0) {
-        rewind('a partition appeared')
+        rewind('a partition appeared', { delayMs: staleMetadataMs })
         return
       }
       intake.begin(taken, state)
