@@ -46,11 +46,11 @@ export class FakeClock {
     }
   }
 
-  /** Lets time pass until it is so; fails after an hour. */
+  /** Lets time pass until it is so; fails after a quarter of an hour. */
   async until(what: string, condition: () => boolean | Promise<boolean>): Promise<void> {
-    const deadlineMs = this.nowMs + 3_600_000
+    const deadlineMs = this.nowMs + 900_000
     while (!(await condition())) {
-      if (this.nowMs > deadlineMs) throw new Error(`not within an hour: ${what}`)
+      if (this.nowMs > deadlineMs) throw new Error(`not within a quarter of an hour: ${what}`)
       await this.pass(100)
     }
   }

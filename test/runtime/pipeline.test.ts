@@ -89,8 +89,8 @@ suite('back-pressure', () => {
 })
 
 suite('a rebalance', () => {
-  test('lets what is buffered out before the assignment is gone', async context => {
-    const [world, { count }] = begin(context, { pipeline: { intervalMs: 600_000 } })
+  test('lets what is buffered out before the assignment is gone: it is not read again', async context => {
+    const [world, { count, events }] = begin(context, { pipeline: { intervalMs: 600_000 } })
     await warmUp(world)
     world.produce(0, 'a', 'bad-1')
     await world.clock.pass(1_000)
@@ -98,7 +98,13 @@ suite('a rebalance', () => {
     world.kafka.rebalance(group)
     await world.clock.pass(1_000)
     assert.equal(await world.committed(), 3)
-    assert.equal(count('assigned 1'), 2)
+    assert.deepEqual([count('assigned 1'), count('flushed committed')], [2, 2])
+    const read = events.filter(event => event.startsWith('consumed')).map(event => Number(event.slice(9)))
+    // The last consumed record is looked at again, and is not new.
+    assert.equal(
+      read.reduce((sum, records) => sum + records),
+      3,
+    )
     await world.assertExactlyOnce()
   })
 
@@ -151,6 +157,44 @@ suite('a rebalance', () => {
   })
 })
 
+suite('a batch that nobody waits for is ignored:', () => {
+  test('one of an older assignment, and one that comes while positions are taken', async context => {
+    let stray = async () => {}
+    const wrap = (source: Source): Source => ({
+      ...source,
+      start: handler => {
+        const batch = { topic, partition: 0, start: 7, end: 9, records: [], highWatermark: 9 }
+        stray = async () => {
+          await handler.batch({ ...batch, epoch: 0 })
+          await handler.batch({ ...batch, epoch: 1 })
+        }
+        return source.start({
+          ...handler,
+          async batch(wanted) {
+            await handler.batch({ ...batch, epoch: wanted.epoch - 1 })
+            await handler.batch(wanted)
+          },
+        })
+      },
+    })
+    const world = new PipelineWorld()
+    context.after(() => world.end())
+    world.catalogError = new CatalogError('UNAVAILABLE', '503')
+    const { events } = world.start({ wrap })
+    await world.clock.pass(1_000)
+    await stray()
+    world.catalogError = undefined
+    world.produce(0, 'a', 'bad-1')
+    await world.untilCommitted(2)
+    assert.deepEqual(
+      events.filter(event => event.startsWith('rewound')),
+      [],
+    )
+    await world.clock.pass(1_000)
+    await world.assertExactlyOnce()
+  })
+})
+
 suite('a failure', () => {
   test('of storage that is full loses nothing, and is over once there is space again', async context => {
     const [world, { events, count }] = begin(context)
@@ -164,6 +208,56 @@ suite('a failure', () => {
     world.storageError = undefined
     await world.untilCommitted(4)
     await world.clock.pass(1_000)
+    await world.assertExactlyOnce()
+  })
+
+  test('is retried soon again once one commit has succeeded', async context => {
+    const [world, { count }] = begin(context)
+    const full = new StorageError('NO_SPACE', 'memory:///w', 'cannot write')
+    await warmUp(world)
+    world.storageError = full
+    world.produce(0, 'a')
+    await world.clock.until('pauses are long', () => count('flush failed') > 6)
+    world.storageError = undefined
+    await world.untilCommitted(2)
+    await world.clock.pass(1_000)
+    world.storageError = full
+    world.produce(0, 'b')
+    const failed = count('flush failed')
+    await world.clock.until('another fails', () => count('flush failed') > failed)
+    world.storageError = undefined
+    const beganMs = world.clock.now()
+    await world.untilCommitted(3)
+    assert.ok(world.clock.now() - beganMs < 5_000)
+  })
+
+  test('holds intake until positions are taken again', async context => {
+    let delivered = 0
+    const wrap = (source: Source): Source => ({
+      ...source,
+      start: handler =>
+        source.start({
+          ...handler,
+          batch(batch) {
+            delivered++
+            return handler.batch(batch)
+          },
+        }),
+    })
+    const [world, { count }] = begin(context, { wrap })
+    await warmUp(world)
+    world.storageError = new StorageError('NO_SPACE', 'memory:///w', 'cannot write')
+    world.produce(0, 'a')
+    await world.clock.until('a flush fails', () => count('flush failed') > 0)
+    world.catalogError = new CatalogError('UNAVAILABLE', '503')
+    await world.clock.pass(5_000)
+    const before = delivered
+    for (let i = 0; i < 20; i++) world.produce(0, `s${i}`)
+    await world.clock.pass(60_000)
+    assert.equal(delivered, before)
+    world.storageError = undefined
+    world.catalogError = undefined
+    await world.untilCommitted(22)
     await world.assertExactlyOnce()
   })
 
@@ -233,6 +327,25 @@ suite('a table that moved on', () => {
       events.filter(event => event.startsWith('rewound')),
       [],
     )
+  })
+
+  test('is noticed by an idle pipeline, which takes its positions from the table then', async context => {
+    const [world, { events, pipeline }] = begin(context)
+    await warmUp(world)
+    await world.clock.pass(2_000)
+    // Not delivered yet to this pod, and committed by one that it does not know of.
+    const transaction = world.kafka.openTransaction(topic, 0)
+    world.produce(0, 'a')
+    const rawFiles = [await world.lake.writeFile('memory:///w/zombie', ['a'])]
+    const ranges = new Map([[`${topic}:0`, { start: 1, end: 2 }]])
+    await world.protocol().commit({ ranges, last: new Map(), rawFiles, errorFiles: [] }, new AbortController().signal)
+    await world.clock.pass(70_000)
+    assert.ok(events.includes('rewound the audit found other offsets'))
+    assert.equal(pipeline.positions()[0]?.next, 2)
+    transaction.end()
+    world.produce(0, 'b')
+    await world.untilCommitted(3)
+    await world.assertExactlyOnce()
   })
 })
 
@@ -323,6 +436,18 @@ suite('a halt', () => {
     await world.assertExactlyOnce()
   })
 
+  test('ends with its cause, without a record to read', async context => {
+    const [world, first] = begin(context)
+    await warmUp(world)
+    await world.stop(first)
+    const head = headOf(await world.lake.load(rawTable))!
+    await world.lake.setMain(rawTable, head['parent-snapshot-id']!)
+    const { pipeline } = world.start()
+    await world.clock.until('it halts', () => pipeline.halt !== null)
+    await world.lake.setMain(rawTable, head['snapshot-id'])
+    await world.clock.until('it goes on', () => pipeline.halt === null)
+  })
+
   test('for a recreated topic shows for as long as the topic is another one', async context => {
     const [world, first] = begin(context)
     await warmUp(world)
@@ -355,6 +480,23 @@ suite('a halt', () => {
     assert.equal(await world.committed(), 1)
     await world.assertExactlyOnce()
   })
+})
+
+test('a partition that is assigned before metadata tells of it is waited for', async context => {
+  const world = new PipelineWorld(2)
+  context.after(() => world.end())
+  world.unknownFrom = 1
+  world.produce(0, 'a')
+  world.produce(1, 'bad-1', 'b')
+  const { count } = world.start()
+  await world.clock.pass(10_000)
+  assert.ok(count('rewound a partition appeared') > 0)
+  assert.ok(count('rewound a partition appeared') <= 10)
+  world.unknownFrom = Number.POSITIVE_INFINITY
+  await world.untilCommitted(1, 0)
+  await world.untilCommitted(2, 1)
+  await world.clock.pass(1_000)
+  await world.assertExactlyOnce()
 })
 
 suite('positions', () => {

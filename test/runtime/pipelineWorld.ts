@@ -86,6 +86,8 @@ export class PipelineWorld {
   catalogError: Error | undefined
   /** What every commit of a table waits for. */
   held: Promise<void> | undefined
+  /** Partitions from this number on are assigned but not known to metadata. */
+  unknownFrom = Number.POSITIVE_INFINITY
   private readonly produced: string[] = []
   private readonly started: Started[] = []
 
@@ -168,6 +170,7 @@ export class PipelineWorld {
   protocol(settings: Partial<CommitSettings> = {}): Protocol {
     const { lake, clock } = this
     const { catalog, storage } = lake
+    const positions = this.kafka.positions(group)
     const answer = async <T>(call: () => Promise<T>): Promise<T> => {
       if (this.catalogError !== undefined) throw this.catalogError
       return call()
@@ -203,7 +206,13 @@ export class PipelineWorld {
           },
           delete: async location => assert.fail(`a pipeline deleted ${location}`),
         },
-        positions: this.kafka.positions(group),
+        positions: {
+          ...positions,
+          partitions: async topics => {
+            const known = await positions.partitions(topics)
+            return new Map([...known].map(([of, numbers]) => [of, numbers.filter(it => it < this.unknownFrom)]))
+          },
+        },
         now: clock.now,
         newId: lake.newId,
         newSnapshotId: lake.newSnapshotId,
