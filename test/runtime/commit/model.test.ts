@@ -7,13 +7,21 @@ import fc from 'fast-check'
 import { World, type WorldOptions } from './simulation.ts'
 
 const long = process.env.HC_TEST_LONG === '1'
-const tape = fc.array(fc.nat(5039), { minLength: 40, maxLength: long ? 900 : 400 })
+
+/** Of uniform numbers: what fast-check prefers, few and small ones, is a world in which little happens. */
+function tapeOf(seed: number, length: number): number[] {
+  let state = seed
+  return Array.from({ length }, () => {
+    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0
+    return state >>> 8
+  })
+}
 
 function property(name: string, options: WorldOptions, runs: number): void {
   test(name, async () => {
-    const schedule = fc.asyncProperty(tape, async numbers => {
-      await new World(options, numbers).run()
-    })
+    const schedule = fc.asyncProperty(fc.nat(), fc.integer({ min: 100, max: 3000 }), (start, length) =>
+      new World(options, tapeOf(start, length)).run(),
+    )
     await fc.assert(schedule, {
       numRuns: long ? runs * 20 : runs,
       seed: long ? undefined : 20_261_122,
