@@ -23,6 +23,7 @@ export interface Connection {
   cluster(topics: readonly string[]): Promise<Cluster>
   /** Drops the sockets; requests under way on them settle by themselves. */
   reset(): void
+  /** For good: `cluster` rejects with SourceError `CLOSED`. Called again once all requests have settled, it leaves no socket. */
   close(): Promise<void>
 }
 
@@ -33,15 +34,29 @@ const defaultMetadataMaxAgeMs = 60_000
 export function createConnection(options: KafkaConnectionOptions, logger: Logger): Connection {
   let current: Cluster | undefined
   let attempt = 0
+  let closed = false
+  /** Every one that may hold a socket: a request under way may open another on a cluster that was disconnected. */
+  const opened = new Set<Cluster>()
+
+  async function connected(topics: readonly string[]): Promise<Cluster> {
+    if (closed) throw new SourceError('CLOSED', 'the connection to Kafka was closed')
+    current ??= createCluster(options, attempt++, logger)
+    const cluster = current
+    opened.add(cluster)
+    await cluster.connect()
+    await cluster.addMultipleTargetTopics(topics)
+    return cluster
+  }
+
+  async function disconnect(cluster: Cluster): Promise<void> {
+    await cluster.disconnect().catch(() => undefined)
+    if (cluster !== current && !closed) opened.delete(cluster)
+  }
 
   return {
     async cluster(topics) {
       try {
-        current ??= createCluster(options, attempt++, logger)
-        const cluster = current
-        await cluster.connect()
-        await cluster.addMultipleTargetTopics(topics)
-        return cluster
+        return await connected(topics)
       } catch (error) {
         throw toSourceError(error, topics, options.bootstrapServers)
       }
@@ -49,12 +64,12 @@ export function createConnection(options: KafkaConnectionOptions, logger: Logger
     reset() {
       const old = current
       current = undefined
-      old?.disconnect().catch(() => undefined)
+      if (old !== undefined) void disconnect(old)
     },
     async close() {
-      const old = current
+      closed = true
       current = undefined
-      await old?.disconnect().catch(() => undefined)
+      await Promise.all([...opened].map(disconnect))
     },
   }
 }

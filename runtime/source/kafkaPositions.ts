@@ -40,7 +40,17 @@ export function createKafkaPositions(options: KafkaPositionsOptions): ClosableKa
   const { groupId, topics, generation, logger } = options
   const connection = createConnection(options.connection, logger)
 
-  async function ask<T>(about: readonly string[], question: (cluster: Cluster) => Promise<T>): Promise<T> {
+  const asking = new Set<Promise<unknown>>()
+
+  function ask<T>(about: readonly string[], question: (cluster: Cluster) => Promise<T>): Promise<T> {
+    const answer = retried(about, question)
+    asking.add(answer)
+    const forget = () => asking.delete(answer)
+    answer.then(forget, forget)
+    return answer
+  }
+
+  async function retried<T>(about: readonly string[], question: (cluster: Cluster) => Promise<T>): Promise<T> {
     for (let attempt = 1; ; attempt++) {
       try {
         return await question(await connection.cluster(about))
@@ -96,7 +106,12 @@ export function createKafkaPositions(options: KafkaPositionsOptions): ClosableKa
         await coordinator.offsetCommit({ groupId, memberId, groupGenerationId: generationId, topics: committed })
       })
     },
-    close: connection.close,
+    async close() {
+      await connection.close()
+      // A question under way may have opened a socket meanwhile, and one socket keeps a process alive.
+      await Promise.allSettled(asking)
+      await connection.close()
+    },
   }
 }
 

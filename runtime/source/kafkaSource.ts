@@ -56,7 +56,7 @@ export function createKafkaSource(options: KafkaSourceOptions): KafkaSource {
   let assignment = new Assignment(0, [])
   let mustJoin = true
   let joining = false
-  let beating = false
+  let beating: Promise<void> | undefined
   let stopping = false
   let running: Promise<void> | undefined
   let heartbeats: NodeJS.Timeout | undefined
@@ -115,17 +115,20 @@ export function createKafkaSource(options: KafkaSourceOptions): KafkaSource {
     wake()
   }
 
-  async function heartbeat(): Promise<void> {
-    if (joining || beating || membership.generation().generationId < 0) return
-    beating = true
+  function heartbeat(): void {
+    if (joining || beating !== undefined || membership.generation().generationId < 0) return
+    beating = beat().finally(() => {
+      beating = undefined
+    })
+  }
+
+  async function beat(): Promise<void> {
     try {
       await membership.heartbeat(await connection.cluster(topics))
     } catch (error) {
       const { type } = error as KafkajsError
       if (isOutsideGeneration(type)) return rejoin(type)
       logger.debug('A heartbeat failed', { context: { group_id: groupId }, error })
-    } finally {
-      beating = false
     }
   }
 
@@ -183,6 +186,9 @@ export function createKafkaSource(options: KafkaSourceOptions): KafkaSource {
   async function end(): Promise<void> {
     clearInterval(heartbeats)
     await leave()
+    await connection.close()
+    // What was under way may have opened a socket meanwhile, and one socket keeps a process alive.
+    await Promise.allSettled([beating, membership.settled()])
     await connection.close()
   }
 

@@ -44,6 +44,8 @@ export interface Membership {
   /** The group does not know this member any more. */
   expelled(): void
   generation(): GroupGeneration
+  /** Resolves once nothing that was begun on the side is under way. */
+  settled(): Promise<void>
 }
 
 const pollMs = 5
@@ -56,6 +58,7 @@ export function createMembership(options: MembershipOptions): Membership {
   let generation = outside
   let coordinator: { readonly cluster: Cluster; readonly broker: Broker } | undefined
   let deadAreReleased = false
+  let releasing: Promise<void> = Promise.resolve()
   let leaving = false
 
   async function coordinatorOf(cluster: Cluster): Promise<Broker> {
@@ -82,7 +85,7 @@ export function createMembership(options: MembershipOptions): Membership {
     }
     if (leaving) throw new SourceError('UNKNOWN', 'the consumer was stopped while it joined its group')
     const joining = broker.joinGroup({ ...request, memberId })
-    void releaseDead(broker, memberId, joining)
+    releasing = releaseDead(broker, memberId, joining)
     const joined = await joining
     generation = { memberId: joined.memberId, generationId: joined.generationId }
     const isLeader = joined.memberId === joined.leaderId
@@ -124,6 +127,7 @@ export function createMembership(options: MembershipOptions): Membership {
   return {
     join,
     generation: () => generation,
+    settled: () => releasing,
     async heartbeat(cluster) {
       const { memberId, generationId } = generation
       try {

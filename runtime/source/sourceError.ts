@@ -19,6 +19,8 @@ export const sourceErrorCodes = [
   'CORRUPT_DATA',
   /** The handler of a batch rejected. */
   'HANDLER_FAILED',
+  /** Asked after the connection was closed on purpose. */
+  'CLOSED',
   'UNKNOWN',
 ] as const
 export type SourceErrorCode = (typeof sourceErrorCodes)[number]
