@@ -61,6 +61,7 @@ export class World {
   private turn = 0
   private samples = 0
   private ruleVersion = 0
+  private favoured: Pod | undefined
   private rolledBackOnce = false
   private readonly tape: readonly number[]
   private readonly options: WorldOptions
@@ -105,12 +106,21 @@ export class World {
     if (kind >= 48) await this.disturb(kind - 48)
     // A rollback that lasts is only a halt.
     if (this.rolledBack.size > 0 && this.draw(12) === 0) await this.undoRollbacks()
-    const alive = this.gates.filter(gate => gate.pod === undefined || !gate.pod.dead)
+    this.favour()
+    const waiting = this.gates.filter(gate => gate.pod === undefined || !gate.pod.dead)
+    const favoured = waiting.filter(gate => gate.pod === this.favoured)
+    const alive = favoured.length > 0 ? favoured : waiting
     if (alive.length === 0) return
     const gate = alive[(this.exhausted ? this.turn++ : this.draw(alive.length)) % alive.length]!
     this.gates.splice(this.gates.indexOf(gate), 1)
     this.log.push(`${gate.pod?.name ?? 'world'} ${gate.label}`)
     await gate.release()
+  }
+
+  /** Now and then one pod runs on for a while, so that a whole commit fits between two calls of another. */
+  private favour(): void {
+    if (this.exhausted) this.favoured = undefined
+    else if (this.draw(24) === 0) this.favoured = this.pods[this.draw(this.pods.length + 2)]
   }
 
   private async disturb(kind: number): Promise<void> {
@@ -293,7 +303,9 @@ export class World {
   ): Promise<'reading' | 'flushed' | 'lost'> {
     let read = false
     for (const [key, cursor] of cursors) {
-      const batch = this.kafka.fetch(pod.epoch, key, cursor.at, this.draw(3) + 1)
+      // Now and then the source stands elsewhere, as after a seek of another life.
+      const at = cursor.at + (this.draw(24) === 23 ? 1 : 0)
+      const batch = this.kafka.fetch(pod.epoch, key, at, this.draw(3) + 1)
       if (batch === undefined) continue
       const accepted = accept(cursor, batch, markOf)
       if (accepted.kind === 'jump') return 'lost'
