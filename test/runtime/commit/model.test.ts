@@ -23,7 +23,7 @@ function property(name: string, options: WorldOptions, runs: number): void {
       new World(options, tapeOf(start, length)).run(),
     )
     await fc.assert(schedule, {
-      numRuns: long ? runs * 20 : runs,
+      numRuns: long ? runs * 10 : runs,
       seed: long ? undefined : 20_261_122,
       endOnFailure: false,
     })
