@@ -106,8 +106,9 @@ export async function runConsumer(
   void reportProgress(options, tally, pipeline, timers.signal).catch(() => undefined)
   try {
     if (!options.stop.aborted) await pipeline.run()
-    await pipeline.stop()
   } finally {
+    // Also where the consumer has died: what it was about to do must not keep the process.
+    await pipeline.stop().catch(error => logger.error('Stopping failed', { error }))
     timers.abort()
     options.stop.removeEventListener('abort', stop)
     await Promise.all([server.close(), positions.close()])
