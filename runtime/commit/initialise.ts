@@ -98,11 +98,12 @@ async function initialiseRaw(
 
 async function initialiseErrors(context: CommitContext, clusterId: string): Promise<true | undefined> {
   const { settings, ports } = context
+  // Raw may have been initialised by an earlier life; errors without keys and without a tag has applied nothing. Raw
+  // first: what raw saw applied was in errors before, while another pod may do both between two loads the other way.
+  const raw = await loadRaw(context)
   const table = await loadTable(context, 'errors')
   if (table === undefined) throw new HaltError('TableReplaced', `${tableLabel(context, 'errors')} is gone`)
   if (locateErrors(tableLabel(context, 'errors'), settings.group, table) !== undefined) return true
-  // Raw may have been initialised by an earlier life; errors without keys and without a tag has applied nothing.
-  const raw = await loadRaw(context)
   if (raw.keys.errorsAckedSeq > 0)
     throw new HaltError('ErrorsRolledBack', `raw saw seq ${raw.keys.errorsAckedSeq} applied, errors has no keys`)
   const keys = { appliedSeq: 0, rawUuid: raw.table['table-uuid'], commitId: ports.newId() }

@@ -47,6 +47,26 @@ suite('the first start', () => {
     )
   })
 
+  test('whose last step finds that another pod has filled and acknowledged meanwhile is no rollback', async () => {
+    for (const [call, passed] of [
+      ['load raw', 3],
+      ['load errors', 2],
+    ] as const) {
+      const scenario = new Scenario()
+      scenario.produce('health:0', 'a', 'bad-1')
+      const [pod, other] = [scenario.pod(), scenario.pod()]
+      pod.pass(call, passed)
+      pod.before(call, async () => {
+        await other.consume()
+        scenario.produce('health:0', 'b', 'bad-2')
+        await other.consume()
+        assert.ok((await scenario.rawKeys()).errorsAckedSeq > 0)
+      })
+      await pod.assign()
+      await scenario.assertExactlyOnce()
+    }
+  })
+
   for (const [startFrom, offset] of [
     ['earliest', 1],
     ['latest', 3],
