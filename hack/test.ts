@@ -29,7 +29,7 @@ const suites: readonly Suite[] = [
   {
     name: 'unit',
     what: 'one module at a time, in memory',
-    files: ['test/{crds,runtime,cli}/**/*.test.ts'],
+    files: ['test/{crds,runtime,monitoring,cli}/**/*.test.ts'],
     concurrency: 2,
   },
   { name: 'readers', what: 'tables through pyiceberg, DuckDB and Iceberg Java', files: ['test/readers/**/*.test.ts'] },
@@ -39,6 +39,11 @@ const suites: readonly Suite[] = [
     what: 'the whole runtime on a real broker, tables read by pyiceberg',
     files: ['test/pipeline/**/*.test.ts'],
     concurrency: 2,
+  },
+  {
+    name: 'prometheus',
+    what: 'rules, scrape and queries on a real Prometheus and Alertmanager',
+    files: ['test/prometheus/**/*.test.ts'],
   },
   { name: 'faults', what: 'kills, pauses, lost responses', files: ['test/faults/**/*.test.ts'] },
   { name: 'docs', what: 'every command in the README and docs', files: ['test/docs/**/*.test.ts'] },
