@@ -5,7 +5,8 @@
 import { z } from 'zod'
 import { duration, labelValue, mapOf, setOf, text, webAddress } from './fields.ts'
 
-export const alertNames = [
+/** The alerts of the monitoring guide, in its order. */
+export const guideAlertNames = [
   'HighCheckpointDuration',
   'HighKafkaLag',
   'HighErrorRate',
@@ -17,6 +18,15 @@ export const alertNames = [
   'TaskManagerDown',
   'HighMemoryUsage',
 ] as const
+export const alertNames = [
+  ...guideAlertNames,
+  'ConsumerHalted',
+  'CommitsStalled',
+  'FreshnessBudgetBurnFast',
+  'FreshnessBudgetBurnSlow',
+  'PendingErrorFiles',
+  'MetricsAbsent',
+] as const
 export type AlertName = (typeof alertNames)[number]
 
 const labels = (what: string) => mapOf(labelValue(), 64).optional().describe(what)
@@ -25,7 +35,11 @@ const enabled = (what: string) => z.boolean().default(true).describe(what)
 const threshold = (standard: number, most: number, what: string) =>
   z.number().min(0).max(most).default(standard).describe(what)
 
-const thresholds = z.strictObject({
+/** Whole ones: they are also the length of what the rule looks back at. */
+const seconds = (standard: number, what: string) => z.int().min(1).max(1e6).default(standard).describe(what)
+
+/** By alert; `FreshnessTarget` is that of both alerts of the freshness budget. */
+export const thresholds = z.strictObject({
   HighCheckpointDuration: threshold(300_000, 1e9, 'Milliseconds that the last flush and commit may take.'),
   HighKafkaLag: threshold(100_000, 1e15, 'Records that the consumer may be behind, over all partitions.'),
   HighErrorRate: threshold(10, 1e9, 'Invalid rows a second.'),
@@ -35,7 +49,11 @@ const thresholds = z.strictObject({
   IcebergWriteFailures: threshold(5, 1e6, 'Failed writes within 5 minutes.'),
   HighProcessingLatency: threshold(10_000, 1e9, 'Milliseconds from Kafka record to row, 95th percentile.'),
   HighMemoryUsage: threshold(0.9, 1, 'Share of the heap in use, from 0 to 1.'),
+  CommitsStalled: seconds(900, 'Seconds without a durable commit while records wait; above commit.interval.'),
+  FreshnessTarget: seconds(300, 'Seconds that a record may wait for its commit; above commit.interval.'),
+  PendingErrorFiles: seconds(900, 'Seconds that announced error rows may wait for the errors table.'),
 })
+export type ThresholdName = keyof typeof thresholds.shape
 
 const serviceMonitor = z.strictObject({
   enabled: enabled('Create a ServiceMonitor where the Prometheus Operator is installed.'),
@@ -49,7 +67,7 @@ const prometheusRule = z.strictObject({
   interval: duration('1s', '1h').default('30s').describe('Time between two evaluations of the rules.'),
   thresholds: thresholds.prefault({}).describe('Value past which each alert fires.'),
   disabledAlerts: setOf(z.enum(alertNames), 0, 32).optional().describe('Alerts to leave out.'),
-  runbookBaseUrl: webAddress().optional().describe("Address that an alert's name is appended to for its runbook link."),
+  runbookBaseUrl: webAddress().optional().describe('Address of a folder of runbooks; `/<alert>.md` is appended.'),
 })
 
 const dashboard = z.strictObject({
