@@ -22,13 +22,17 @@ export type OutputFormat = 'table' | 'json'
 export const outputOption = () =>
   new Option('-o, --output <format>', 'table for people, json for programs').choices(['table', 'json']).default('table')
 
+/** A command with those above it, as one types it: `healthconsumer generate alerts`. */
+export const commandLine = (command: Command): string =>
+  command.parent === null ? command.name() : `${commandLine(command.parent)} ${command.name()}`
+
 /**
  * The value of an option that the command cannot do without. Commander's own requiredOption would hide a mistyped
  * option behind "required option not specified", hence this check at the beginning of the action.
  */
 export function required<T>(value: T | undefined, option: string, command: Command): T {
   if (value !== undefined) return value
-  const where = `healthconsumer ${command.name()}`
+  const where = commandLine(command)
   throw new CommandError(2, [{ code: 'USAGE', what: `${option} is missing`, where, fix: `see ${where} --help` }])
 }
 

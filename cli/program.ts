@@ -5,7 +5,7 @@
 import { readFileSync } from 'node:fs'
 import { Command, type CommanderError } from 'commander'
 import { CommandError, type Failure, failureLine } from './errors.ts'
-import type { CommandIo, Register } from './io.ts'
+import { type CommandIo, commandLine, type Register } from './io.ts'
 import { register as produce } from './produceCommand.ts'
 import { register as run } from './runCommand.ts'
 import { register as status } from './statusCommand.ts'
@@ -38,12 +38,17 @@ function buildProgram(io: CommandIo): Command {
     .addHelpText('after', '\nExample:\n  healthconsumer validate -f examples/quickstart.yaml')
     .configureOutput({ writeOut: io.out, writeErr: io.err, outputError: () => {} })
   for (const register of commands) register(program, io)
-  for (const command of [program, ...program.commands])
+  for (const command of withCommandsBelow(program))
     command.exitOverride(ended => {
-      throw new ParsingEnded(command === program ? 'healthconsumer' : `healthconsumer ${command.name()}`, ended)
+      throw new ParsingEnded(commandLine(command), ended)
     })
   return program
 }
+
+const withCommandsBelow = (command: Command): readonly Command[] => [
+  command,
+  ...command.commands.flatMap(withCommandsBelow),
+]
 
 /** Runs one command line (without node and script) and resolves with the exit code. Never rejects. */
 export async function runProgram(args: readonly string[], io: CommandIo): Promise<number> {
