@@ -34,11 +34,16 @@ export const mayImport: Readonly<Record<string, readonly string[]>> = {
   'runtime/probes.ts': composing('runtime/telemetry'),
   'runtime/parts.ts': ['runtime', 'crds'],
   'runtime/main.ts': ['runtime', 'crds'],
+  'operator/desired': ['operator/kubernetes.ts', 'operator/config.ts', 'monitoring', 'runtime/contract', 'crds'],
+  operator: ['operator/*', 'operator/desired', 'runtime/contract', 'crds'],
+  'operator/main.ts': ['operator', 'runtime/contract', 'runtime/telemetry', 'crds'],
   monitoring: ['runtime/contract', 'crds'],
   'monitoring/index.ts': ['monitoring', 'runtime/contract', 'runtime/telemetry'],
   cli: [
     'crds',
     'monitoring',
+    'operator/desired',
+    'operator/config.ts',
     'runtime/contract',
     'runtime/main.ts',
     'runtime/inspect.ts',
@@ -46,14 +51,16 @@ export const mayImport: Readonly<Record<string, readonly string[]>> = {
     'runtime/source/credentials.ts',
     'runtime/telemetry',
   ],
-  hack: ['crds', 'cli', 'monitoring', 'runtime', 'test'],
-  test: ['crds', 'cli', 'monitoring', 'runtime', 'hack'],
+  hack: ['crds', 'cli', 'monitoring', 'operator', 'runtime', 'test'],
+  test: ['crds', 'cli', 'monitoring', 'operator', 'runtime', 'hack'],
 }
 
 /** Files whose functions depend on their arguments alone. */
 export const pure: readonly string[] = [
   'crds',
   'monitoring',
+  'operator/desired',
+  'operator/status.ts',
   'runtime/contract',
   'runtime/decode',
   'runtime/validate',
@@ -98,6 +105,7 @@ export const mayReadEnvironment = /^(?:[\w-]+\/main\.ts|cli\/.*|hack\/.*|test\/.
 
 /** Why each package is needed; a package that is not here is not a dependency. */
 export const dependencies: Readonly<Record<string, string>> = {
+  '@kubernetes/client-node': 'kubeconfigs and every way to authenticate to an API server',
   avsc: "record bodies of Iceberg's manifests",
   commander: "the command's arguments and help",
   'js-yaml': 'manifests that people write',

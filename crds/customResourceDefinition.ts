@@ -1,0 +1,131 @@
+/**
+ * The CustomResourceDefinition, made from the zod schema: what `crds/healthconsumers.yaml` holds. Pure.
+ *
+ * A CRD's schema is structural (apiextensions.k8s.io/v1): no unions, no `additionalProperties: false`, no reference.
+ * Where zod says it otherwise, `structural` says it as the API server reads it; a form it does not know is an error.
+ */
+import { z } from 'zod'
+import { apiVersion, group, healthConsumer, kind, plural, shortName, version } from './healthconsumer.ts'
+
+type JsonSchema = { [key: string]: unknown }
+
+const description =
+  'A HealthConsumer reads health payloads from Kafka topics, validates every sample, and keeps the samples in Iceberg ' +
+  'tables, exactly once.'
+
+/** Shown by `kubectl get`; those with a priority only with `-o wide`. */
+const printerColumns = [
+  column('Ready', 'string', '.status.conditions[?(@.type=="Ready")].status', 'Whether it runs as the spec says.'),
+  column('Reason', 'string', '.status.conditions[?(@.type=="Ready")].reason', 'Why, in one word.'),
+  column('Desired', 'integer', '.spec.scaling.replicas', 'Pods asked for; empty where an autoscaler decides.'),
+  column('Replicas', 'integer', '.status.replicas', 'Pods that exist.'),
+  column('Lag', 'integer', '.status.pipeline.lag', 'Records behind; empty while it is not measured.'),
+  column('Age', 'date', '.metadata.creationTimestamp', 'Time since it was created.'),
+  column('Topics', 'string', '.spec.kafka.topics', 'Topics that are read.', 1),
+  column('Group', 'string', '.spec.kafka.groupId', 'Consumer group; empty for <namespace>.<name>.', 1),
+  column('Snapshot', 'string', '.status.pipeline.rawSnapshotId', 'Newest snapshot of the raw table.', 1),
+  column('Message', 'string', '.status.conditions[?(@.type=="Ready")].message', 'Why, for people.', 1),
+]
+
+function column(name: string, type: string, jsonPath: string, description: string, priority = 0): JsonSchema {
+  return { name, type, jsonPath, description, priority }
+}
+
+/** The whole resource, ready to be applied. */
+export function customResourceDefinition(): JsonSchema {
+  return {
+    apiVersion: 'apiextensions.k8s.io/v1',
+    kind: 'CustomResourceDefinition',
+    metadata: { name: `${plural}.${group}` },
+    spec: {
+      group,
+      names: {
+        kind,
+        listKind: `${kind}List`,
+        plural,
+        singular: kind.toLowerCase(),
+        shortNames: [shortName],
+        categories: ['all', 'streaming'],
+      },
+      scope: 'Namespaced',
+      versions: [
+        {
+          name: version,
+          served: true,
+          storage: true,
+          additionalPrinterColumns: printerColumns,
+          subresources: {
+            status: {},
+            scale: {
+              specReplicasPath: '.spec.scaling.replicas',
+              statusReplicasPath: '.status.replicas',
+              labelSelectorPath: '.status.selector',
+            },
+          },
+          schema: { openAPIV3Schema: openApiSchema() },
+        },
+      ],
+    },
+  }
+}
+
+function openApiSchema(): JsonSchema {
+  const whole = structural(z.toJSONSchema(healthConsumer, { target: 'openapi-3.0', io: 'input' }) as JsonSchema, [])
+  const properties = whole.properties as Record<string, JsonSchema>
+  // The API server owns these three, and allows nothing about metadata but its name.
+  properties.apiVersion = { type: 'string', description: `Version of the API: ${apiVersion}.` }
+  properties.kind = { type: 'string', description: `Kind of the resource: ${kind}.` }
+  properties.metadata = { type: 'object' }
+  // A resource that nobody has looked at must not count as ready (kstatus).
+  properties.status!.default = { observedGeneration: -1 }
+  const rules = (whole['x-kubernetes-validations'] as JsonSchema[]).map(({ fieldPath: _, ...rule }) => rule)
+  return {
+    ...whole,
+    description,
+    required: ['spec'],
+    'x-kubernetes-validations': rules.map(rule => ({ ...rule, message: `metadata.name ${rule.message}` })),
+  }
+}
+
+/** Keys that a structural schema takes over as they are. */
+const kept = new Set([
+  ...['type', 'format', 'description', 'default', 'enum', 'required', 'pattern', 'minLength', 'maxLength'],
+  ...['minimum', 'maximum', 'minItems', 'maxItems', 'maxProperties', 'properties', 'items', 'additionalProperties'],
+  ...['x-kubernetes-validations', 'x-kubernetes-list-type', 'x-kubernetes-list-map-keys'],
+  ...['x-kubernetes-int-or-string', 'x-kubernetes-preserve-unknown-fields'],
+])
+
+/** RFC 3339 is what the API server checks by `format`; zod's pattern for it has more than RE2 and the API promise. */
+const checkedByFormat = new Set(['date-time'])
+
+/** One node of zod's JSON Schema, as the API server reads it. `path` is for the error alone. */
+function structural(node: JsonSchema, path: readonly string[]): JsonSchema {
+  if (node['x-kubernetes-int-or-string'] === true)
+    return defined({ description: node.description, 'x-kubernetes-int-or-string': true })
+  const out: JsonSchema = {}
+  for (const [key, value] of Object.entries(node)) {
+    if (!kept.has(key)) {
+      if (key === 'propertyNames' || key === '$schema') continue
+      throw new Error(`${path.join('.')}: a CRD has no place for ${key}`)
+    }
+    if (key === 'pattern' && checkedByFormat.has(String(node.format))) continue
+    if (key === 'additionalProperties') {
+      if (value === false || isEmpty(value)) continue
+      out[key] = structural(value as JsonSchema, [...path, '*'])
+    } else if (key === 'properties') {
+      out[key] = Object.fromEntries(
+        Object.entries(value as Record<string, JsonSchema>).map(([name, child]) => [
+          name,
+          structural(child, [...path, name]),
+        ]),
+      )
+    } else if (key === 'items') out[key] = structural(value as JsonSchema, [...path, '[]'])
+    else out[key] = value
+  }
+  return out
+}
+
+const isEmpty = (value: unknown) => typeof value === 'object' && value !== null && Object.keys(value).length === 0
+
+const defined = (object: JsonSchema): JsonSchema =>
+  Object.fromEntries(Object.entries(object).filter(([, value]) => value !== undefined))
