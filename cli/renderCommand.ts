@@ -1,0 +1,53 @@
+/**
+ * `healthconsumer render`: what the operator would apply for a manifest, without a cluster. It assumes that every
+ * optional API exists, and leaves out owners and digests of Secrets, which only a cluster knows.
+ */
+import { type Command, InvalidArgumentError, Option } from 'commander'
+import { dump } from 'js-yaml'
+import { desiredChildren } from '../operator/desired/index.ts'
+import { replicasOf } from '../operator/desired/scaling.ts'
+import { type CommandIo, packageVersion, required } from './io.ts'
+import { loadManifest } from './manifest.ts'
+
+interface Flags {
+  readonly file?: string
+  readonly image: string
+  readonly runbookBaseUrl?: string
+  readonly output: 'yaml' | 'json'
+}
+
+export function register(program: Command, io: CommandIo): void {
+  program
+    .command('render')
+    .summary('what the operator would apply')
+    .description(
+      'Prints the objects that the operator makes of a HealthConsumer, in the order in which it applies them. The same\n' +
+        'manifest gives the same bytes, so that a change can be read as a diff before it is made.',
+    )
+    .option('-f, --file <file>', 'file with one HealthConsumer, in YAML or JSON')
+    .option('--image <image>', 'runtime image of manifests that name none', `healthconsumer:${packageVersion()}`)
+    .option('--runbook-base-url <url>', 'address of a folder of runbooks, for manifests that name none', webAddress)
+    .addOption(new Option('-o, --output <format>', 'documents, or one List').choices(['yaml', 'json']).default('yaml'))
+    .addHelpText('after', '\nExample:\n  healthconsumer render -f examples/minimal.yaml')
+    .action((flags: Flags, command: Command) => render(flags, command, io))
+}
+
+async function render(flags: Flags, command: Command, io: CommandIo): Promise<void> {
+  const { resource } = await loadManifest(required(flags.file, '-f FILE', command))
+  const children = desiredChildren({
+    resource,
+    defaults: { image: flags.image, runbookBaseUrl: flags.runbookBaseUrl },
+    replicas: replicasOf(resource),
+  })
+  io.out(
+    flags.output === 'json'
+      ? `${JSON.stringify({ apiVersion: 'v1', kind: 'List', items: children }, null, 2)}\n`
+      : children.map(child => `---\n${dump(child, { lineWidth: -1, noRefs: true })}`).join(''),
+  )
+}
+
+function webAddress(text: string): string {
+  if (!/^https?:\/\/[^\s@/]+(\/[^\s@]*)?$/.test(text))
+    throw new InvalidArgumentError('It must be an address such as https://host/path, without user or password.')
+  return text
+}

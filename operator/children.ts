@@ -1,0 +1,128 @@
+/**
+ * The children that exist, as far as list-watches and our own writes have told: metadata alone, by owner. It decides
+ * nothing and asks nobody.
+ */
+import { createHash } from 'node:crypto'
+import { operatorName } from './desired/child.ts'
+import { type ChildKindName, childKinds } from './desired/index.ts'
+import type { KubernetesObject, ManagedFields } from './kubernetes.ts'
+
+/** On every child: digest of what was last applied. */
+export const hashAnnotation = 'healthdata.dev/applied-hash'
+
+/** What is kept of a child. */
+export interface ObservedChild {
+  readonly kind: ChildKindName
+  readonly namespace: string
+  readonly name: string
+  readonly uid: string
+  readonly resourceVersion: string
+  /** Of the HealthConsumer that controls it. */
+  readonly ownerUid: string | undefined
+  readonly appliedHash: string | undefined
+  /** Digest of the fields that are ours by server-side apply; it changes when somebody else sets or removes one. */
+  readonly ours: string
+  /** Somebody else owns fields beside ours, other than status. */
+  readonly touched: boolean
+  /** The number of pods is among our fields. */
+  readonly ownsReplicas: boolean
+}
+
+export const childKey = (kind: string, namespace: string, name: string): string => `${kind}/${namespace}/${name}`
+const keyOf = ({ kind, namespace, name }: ObservedChild) => childKey(kind, namespace, name)
+
+/** Who sets fields of children as a matter of course: they are no reason to look twice. */
+const expectedManagers = /^(kube-controller-manager|k3s|keda.*|healthconsumer-operator.*)$/
+
+export function observe(object: KubernetesObject): ObservedChild {
+  const { metadata } = object
+  const fields = metadata.managedFields ?? []
+  const applied = fields.find(({ manager, operation, subresource }) => {
+    return manager === operatorName && operation === 'Apply' && !subresource
+  })
+  const ownFields = JSON.stringify((applied as { fieldsV1?: unknown } | undefined)?.fieldsV1 ?? null)
+  return {
+    kind: object.kind as ChildKindName,
+    namespace: metadata.namespace ?? '',
+    name: metadata.name,
+    uid: metadata.uid ?? '',
+    resourceVersion: metadata.resourceVersion ?? '0',
+    ownerUid: metadata.ownerReferences?.find(({ controller }) => controller)?.uid,
+    appliedHash: metadata.annotations?.[hashAnnotation],
+    ours: createHash('sha1').update(ownFields).digest('base64'),
+    touched: fields.some(isForeign),
+    ownsReplicas: ownFields.includes('"f:replicas"'),
+  }
+}
+
+const isForeign = ({ manager = '', subresource }: ManagedFields) => !subresource && !expectedManagers.test(manager)
+
+/** Resource versions of one API server are decimal numbers that grow (KEP-5504). */
+const isNewer = (one: string, other: string): boolean => BigInt(one) > BigInt(other)
+
+export class Children {
+  readonly #byKey = new Map<string, ObservedChild>()
+  readonly #keysByOwner = new Map<string, Set<string>>()
+  /** Our fields as the last write left them, by uid. */
+  readonly #settled = new Map<string, string>()
+
+  get(kind: ChildKindName, namespace: string, name: string): ObservedChild | undefined {
+    return this.#byKey.get(childKey(kind, namespace, name))
+  }
+
+  ownedBy(uid: string): readonly ObservedChild[] {
+    return [...(this.#keysByOwner.get(uid) ?? [])].map(key => this.#byKey.get(key)!)
+  }
+
+  /** From the answer to our write. */
+  recordWrite(child: ObservedChild): void {
+    this.#settled.set(child.uid, child.ours)
+    this.record(child)
+  }
+
+  /**
+   * Whether somebody else set or removed a field of ours since we wrote it. Of a child that this process has not
+   * written, only that others set fields in it: then it is written once more.
+   */
+  wasChanged(child: ObservedChild): boolean {
+    const settled = this.#settled.get(child.uid)
+    if (settled !== undefined) return settled !== child.ours
+    if (!child.touched) this.#settled.set(child.uid, child.ours)
+    return child.touched
+  }
+
+  /** From a watch or from the answer to a write, whichever comes first. Returns whether it was news. */
+  record(child: ObservedChild): boolean {
+    const key = keyOf(child)
+    const known = this.#byKey.get(key)
+    if (known?.uid === child.uid && !isNewer(child.resourceVersion, known.resourceVersion)) return false
+    if (known !== undefined) this.#unlink(key, known)
+    this.#byKey.set(key, child)
+    if (child.ownerUid !== undefined) {
+      const keys = this.#keysByOwner.get(child.ownerUid) ?? new Set()
+      this.#keysByOwner.set(child.ownerUid, keys.add(key))
+    }
+    return true
+  }
+
+  /** Forgets it, unless another object has its name by now. */
+  remove(child: ObservedChild): void {
+    const key = keyOf(child)
+    const known = this.#byKey.get(key)
+    if (known?.uid !== child.uid) return
+    this.#unlink(key, known)
+    this.#byKey.delete(key)
+    this.#settled.delete(child.uid)
+  }
+
+  #unlink(key: string, { ownerUid }: ObservedChild): void {
+    if (ownerUid === undefined) return
+    const keys = this.#keysByOwner.get(ownerUid)
+    keys?.delete(key)
+    if (keys?.size === 0) this.#keysByOwner.delete(ownerUid)
+  }
+}
+
+/** Names of the kinds that the API server knows now; optional ones come and go. */
+export type AvailableKinds = ReadonlySet<ChildKindName>
+export const allKinds: AvailableKinds = new Set(Object.keys(childKinds) as ChildKindName[])

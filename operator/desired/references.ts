@@ -1,0 +1,75 @@
+/** The Secrets that a resource names, and the ConfigMaps: what its pods need beside what the operator makes. Pure. */
+import type { HealthConsumer } from '../../crds/healthconsumer.ts'
+
+/** Names of the Secrets that are mounted into the pods, in order and each once. */
+export function referencedSecrets({ spec }: HealthConsumer): readonly string[] {
+  const { kafka, schemaRegistry, iceberg } = spec
+  const names = [
+    kafka.tls?.caSecretRef?.name,
+    kafka.tls?.clientCertificateSecretRef?.name,
+    kafka.sasl?.secretRef.name,
+    schemaRegistry?.secretRef?.name,
+    iceberg.catalog.secretRef?.name,
+    iceberg.storage?.s3?.secretRef?.name,
+  ]
+  return [...new Set(names.filter(name => name !== undefined))].sort()
+}
+
+export interface Dependency {
+  readonly kind: 'Secret' | 'ConfigMap' | 'PersistentVolumeClaim'
+  readonly name: string
+  /** Field of the resource that names it. */
+  readonly field: string
+  /** The pods start without it. */
+  readonly optional: boolean
+  /** Its content is the pods' configuration: a change rolls them. */
+  readonly rolls: boolean
+  /** Keys that the runtime reads. */
+  readonly keys: readonly string[]
+}
+
+/** Everything that must be there before the pods can run. */
+export function dependenciesOf({ spec }: HealthConsumer): readonly Dependency[] {
+  const { kafka, schemaRegistry, iceberg, pod } = spec
+  const secret = (name: string | undefined, field: string, keys: readonly string[]): readonly Dependency[] =>
+    name === undefined ? [] : [{ kind: 'Secret', name, field, optional: false, rolls: true, keys }]
+  const claim = iceberg.storage?.persistentVolumeClaim?.claimName
+  const saslKeys =
+    kafka.sasl?.mechanism === 'oauthbearer' ? ['tokenEndpoint', 'clientId', 'clientSecret'] : ['username', 'password']
+  return [
+    ...secret(kafka.tls?.caSecretRef?.name, 'spec.kafka.tls.caSecretRef', [kafka.tls?.caSecretRef?.key ?? 'ca.crt']),
+    ...secret(kafka.tls?.clientCertificateSecretRef?.name, 'spec.kafka.tls.clientCertificateSecretRef', [
+      'tls.crt',
+      'tls.key',
+    ]),
+    ...secret(kafka.sasl?.secretRef.name, 'spec.kafka.sasl.secretRef', saslKeys),
+    ...secret(schemaRegistry?.secretRef?.name, 'spec.schemaRegistry.secretRef', ['username', 'password']),
+    // A token, or an id with a secret: the runtime says which is missing.
+    ...secret(iceberg.catalog.secretRef?.name, 'spec.iceberg.catalog.secretRef', []),
+    ...secret(iceberg.storage?.s3?.secretRef?.name, 'spec.iceberg.storage.s3.secretRef', [
+      'accessKeyId',
+      'secretAccessKey',
+    ]),
+    ...(pod?.extraEnvFrom ?? []).flatMap((source, index): Dependency[] => {
+      const field = `spec.pod.extraEnvFrom[${index}]`
+      const { secretRef, configMapRef } = source
+      const common = { field, rolls: true, keys: [] }
+      if (secretRef) return [{ kind: 'Secret', name: secretRef.name, optional: secretRef.optional ?? false, ...common }]
+      if (configMapRef)
+        return [{ kind: 'ConfigMap', name: configMapRef.name, optional: configMapRef.optional ?? false, ...common }]
+      return []
+    }),
+    ...(claim === undefined
+      ? []
+      : [
+          {
+            kind: 'PersistentVolumeClaim' as const,
+            name: claim,
+            field: 'spec.iceberg.storage.persistentVolumeClaim',
+            optional: false,
+            rolls: false,
+            keys: [],
+          },
+        ]),
+  ]
+}

@@ -1,0 +1,90 @@
+/**
+ * What a generation of pods runs: the part of the spec that makes their template and their manifest. Each revision is a
+ * ConfigMap of its own, named by its digest, so that an old pod that restarts during a rollout reads what it was made
+ * for, and a rollback finds the last stable state. Scaling, rollout, alerts and dashboard are no part of it: changing
+ * them restarts nothing. Pure.
+ */
+import { createHash } from 'node:crypto'
+import { apiVersion, type HealthConsumer, type HealthConsumerSpec, kind } from '../../crds/healthconsumer.ts'
+import type { KubernetesObject } from '../kubernetes.ts'
+import { type ChildInput, child, namespaceOf } from './child.ts'
+
+/** What the runtime reads. */
+type ManifestSpec = Pick<
+  HealthConsumerSpec,
+  'kafka' | 'format' | 'schemaRegistry' | 'validation' | 'iceberg' | 'logging'
+>
+/** What makes the pods' template beside it. */
+type TemplateSpec = Pick<HealthConsumerSpec, 'imagePullPolicy' | 'imagePullSecrets' | 'restartedAt' | 'pod'> & {
+  readonly image: string
+}
+
+export interface Revision {
+  /** 10 hexadecimal digits, of both parts. */
+  readonly hash: string
+  readonly manifest: ManifestSpec
+  readonly template: TemplateSpec
+}
+
+/** Key of the ConfigMap, hence file name in the pod. `healthconsumer run -f` reads it as it reads any manifest. */
+export const manifestFile = 'healthconsumer.json'
+const templateFile = 'template.json'
+
+/** The revision that the resource asks for. */
+export function revisionOf({ resource, defaults }: Pick<ChildInput, 'resource' | 'defaults'>): Revision {
+  const { kafka, format, schemaRegistry, validation, iceberg, logging, ...spec } = resource.spec
+  const {
+    image = defaults.image,
+    imagePullPolicy = defaults.imagePullPolicy,
+    imagePullSecrets,
+    restartedAt,
+    pod,
+  } = spec
+  return withHash(
+    { kafka, format, schemaRegistry, validation, iceberg, logging },
+    { image, imagePullPolicy, imagePullSecrets, restartedAt, pod },
+  )
+}
+
+function withHash(manifest: ManifestSpec, template: TemplateSpec): Revision {
+  const hash = createHash('sha256')
+    .update(JSON.stringify([manifest, template]))
+    .digest('hex')
+    .slice(0, 10)
+  return { hash, manifest, template }
+}
+
+/** The resource as its pods know it: of this revision, whatever it asks for now. */
+export const atRevision = (resource: HealthConsumer, { manifest, template }: Revision): HealthConsumer => ({
+  ...resource,
+  spec: { ...resource.spec, ...manifest, ...template },
+})
+
+export const revisionName = (resource: HealthConsumer, { hash }: Pick<Revision, 'hash'>): string =>
+  `${resource.metadata.name}-${hash}`
+
+/** Never changed once it is there. */
+export function revisionConfigMap(input: ChildInput, revision: Revision): KubernetesObject {
+  const { name } = input.resource.metadata
+  const metadata = { name, namespace: namespaceOf(input.resource) }
+  const manifest = { apiVersion, kind, metadata, spec: revision.manifest }
+  const text = (value: unknown) => `${JSON.stringify(value, null, 2)}\n`
+  return child(
+    input,
+    { apiVersion: 'v1', kind: 'ConfigMap' },
+    { name: revisionName(input.resource, revision) },
+    { immutable: true, data: { [manifestFile]: text(manifest), [templateFile]: text(revision.template) } },
+  )
+}
+
+/** The revision that such a ConfigMap holds; undefined where it is none, or one of another hash. */
+export function readRevision(configMap: KubernetesObject, hash: string): Revision | undefined {
+  const data = configMap.data as Readonly<Record<string, string>> | undefined
+  try {
+    const { spec } = JSON.parse(data?.[manifestFile] ?? '')
+    const read = withHash(spec, JSON.parse(data?.[templateFile] ?? ''))
+    return read.hash === hash ? read : undefined
+  } catch {
+    return undefined
+  }
+}
