@@ -120,7 +120,7 @@ export const developmentDependencies: Readonly<Record<string, string>> = {
 export const topLevel: readonly string[] = [
   ...['.ci', 'charts', 'cli', 'crds', 'docs', 'examples', 'hack', 'monitoring', 'operator', 'runtime', 'test'],
   ...['.dockerignore', '.editorconfig', '.gitignore', 'CHANGELOG.md', 'Dockerfile', 'LICENSE', 'README.md'],
-  ...['biome.json', 'package-lock.json', 'package.json', 'tsconfig.json'],
+  ...['biome.json', 'package-lock.json', 'package.json', 'tsconfig.build.json', 'tsconfig.json'],
 ]
 
 /** Names that say nothing about what a file is for. */
