@@ -3,7 +3,9 @@
  * help, suggestions. It knows no command's work.
  */
 import { Command, type CommanderError } from 'commander'
+import { register as doctor } from './doctorCommand.ts'
 import { CommandError, type Failure, failureLine } from './errors.ts'
+import { register as generate } from './generateCommand.ts'
 import { type CommandIo, commandLine, type Register } from './io.ts'
 import { register as produce } from './produceCommand.ts'
 import { register as run } from './runCommand.ts'
@@ -12,7 +14,7 @@ import { register as validate } from './validateCommand.ts'
 import { packageVersion } from './version.ts'
 
 /** In the order of the help. */
-const commands: readonly Register[] = [run, produce, status, validate]
+const commands: readonly Register[] = [run, produce, status, validate, doctor, generate]
 
 /** Thrown in place of commander's exit, with the command that was being parsed. */
 class ParsingEnded extends Error {
