@@ -18,6 +18,7 @@ export async function consume(
   const json = env.JSON_FORMAT ? given.jsonFormat! : !forPeople && configuration.logging.format === 'json'
   const logger = setupLogging({ ...given, logLevel: level, jsonFormat: json })
   logProcessWarnings(logger)
-  const logging = { level, formatter: json ? ('JSONFormatter' as const) : ('TextFormatter' as const) }
+  const formatter = json ? ('JSONFormatter' as const) : ('TextFormatter' as const)
+  const logging = { level, formatter, file: given.logFile ?? null }
   return runConsumer(configuration, { ...options, version: packageVersion(), logging })
 }
