@@ -53,6 +53,14 @@ export const mayImport: Readonly<Record<string, readonly string[]>> = {
 /** Files whose functions depend on their arguments alone. */
 export const pure: readonly string[] = [
   'crds',
+  'cli/doctor/checks',
+  'cli/doctor/address.ts',
+  'cli/doctor/diagnose.ts',
+  'cli/doctor/exposition.ts',
+  'cli/doctor/facts.ts',
+  'cli/doctor/prometheusApi.ts',
+  'cli/doctor/render.ts',
+  'cli/doctor/report.ts',
   'monitoring',
   'runtime/contract',
   'runtime/decode',
