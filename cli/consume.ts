@@ -1,10 +1,10 @@
 /** Sets up logging from the environment and the manifest, then runs a consumer. Loaded only by `run`. */
-import { readFileSync } from 'node:fs'
 import type { RuntimeConfiguration } from '../runtime/contract/configuration.ts'
 import { type ConsumerOptions, type ConsumerResult, runConsumer } from '../runtime/main.ts'
 import { setupLogging } from '../runtime/telemetry/logging.ts'
 import { loggingFromEnvironment, parseLogLevel } from '../runtime/telemetry/logOptions.ts'
 import { logProcessWarnings } from '../runtime/telemetry/processWarnings.ts'
+import { packageVersion } from './version.ts'
 
 /** The environment wins over the manifest. On a terminal, where neither says otherwise, only warnings show, as text. */
 export async function consume(
@@ -18,9 +18,7 @@ export async function consume(
   const json = env.JSON_FORMAT ? given.jsonFormat! : !forPeople && configuration.logging.format === 'json'
   const logger = setupLogging({ ...given, logLevel: level, jsonFormat: json })
   logProcessWarnings(logger)
-  const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as {
-    version: string
-  }
-  const logging = { level, formatter: json ? ('JSONFormatter' as const) : ('TextFormatter' as const) }
-  return runConsumer(configuration, { ...options, version, logging })
+  const formatter = json ? ('JSONFormatter' as const) : ('TextFormatter' as const)
+  const logging = { level, formatter, file: given.logFile ?? null }
+  return runConsumer(configuration, { ...options, version: packageVersion(), logging })
 }

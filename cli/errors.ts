@@ -3,12 +3,19 @@
  * (`error[CODE]: what · where · how to fix it`), or one JSON object on stdout. Pure; it prints nothing itself.
  */
 import type { Problem } from '../crds/problems.ts'
+import type { AlertingOptionsErrorCode } from '../monitoring/alerts.ts'
+import type { DashboardErrorCode } from '../monitoring/dashboard.ts'
+import type { ScrapeConfigErrorCode } from '../monitoring/scrapeConfig.ts'
 import type { CredentialsErrorCode } from '../runtime/source/credentials.ts'
 
 export type FailureCode =
   | Problem['code']
   | CredentialsErrorCode
+  | AlertingOptionsErrorCode
+  | DashboardErrorCode
+  | ScrapeConfigErrorCode
   | 'USAGE'
+  | 'INVALID_URL'
   | 'MISSING_FILE'
   | 'UNREADABLE_FILE'
   | 'FILE_TOO_LARGE'

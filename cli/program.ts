@@ -2,20 +2,19 @@
  * The `healthconsumer` program: its commands, and what all of them have in common: exit codes, how failures are told,
  * help, suggestions. It knows no command's work.
  */
-import { readFileSync } from 'node:fs'
 import { Command, type CommanderError } from 'commander'
+import { register as doctor } from './doctorCommand.ts'
 import { CommandError, type Failure, failureLine } from './errors.ts'
+import { register as generate } from './generateCommand.ts'
 import { type CommandIo, commandLine, type Register } from './io.ts'
 import { register as produce } from './produceCommand.ts'
 import { register as run } from './runCommand.ts'
 import { register as status } from './statusCommand.ts'
 import { register as validate } from './validateCommand.ts'
+import { packageVersion } from './version.ts'
 
 /** In the order of the help. */
-const commands: readonly Register[] = [run, produce, status, validate]
-
-const packageVersion = (): string =>
-  JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')).version as string
+const commands: readonly Register[] = [run, produce, status, validate, doctor, generate]
 
 /** Thrown in place of commander's exit, with the command that was being parsed. */
 class ParsingEnded extends Error {

@@ -77,7 +77,7 @@ export async function inspect(settings: InspectionSettings, ports: InspectionPor
   }
   const partitions = partitionsOf(raw?.keys.offsets, kafka, high)
   const times = [raw, errors].flatMap(located => (located ? [located.own['timestamp-ms']] : []))
-  const error = before.error ?? after.error
+  const failure = before.failure ?? after.failure
   return {
     group: settings.group,
     tables: {
@@ -90,7 +90,7 @@ export async function inspect(settings: InspectionSettings, ports: InspectionPor
     pendingErrorRows: pending ? pending.reduce((sum, { count }) => sum + count, 0) : null,
     lastCommitAt: times.length > 0 ? instant(Math.max(...times)) : null,
     halts: halts.found,
-    kafka: { reachable: error === undefined, error: error ?? null },
+    kafka: { reachable: failure === undefined, error: failure?.error ?? null, code: failure?.code ?? null },
   }
 }
 
@@ -126,10 +126,20 @@ class Halts {
   }
 }
 
-async function settled<T>(promise: Promise<T>): Promise<{ value?: T; error?: string }> {
+interface Failure {
+  readonly error: string
+  readonly code: string | null
+}
+
+async function settled<T>(promise: Promise<T>): Promise<{ value?: T; failure?: Failure }> {
   return promise.then(
     value => ({ value }),
-    error => ({ error: error instanceof Error ? error.message : String(error) }),
+    error => ({
+      failure: {
+        error: error instanceof Error ? error.message : String(error),
+        code: error instanceof Error && 'code' in error ? String(error.code) : null,
+      },
+    }),
   )
 }
 

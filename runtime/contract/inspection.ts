@@ -42,5 +42,6 @@ export interface Inspection {
   readonly lastCommitAt: string | null
   /** What a run would halt at. */
   readonly halts: readonly HaltStatus[]
-  readonly kafka: { readonly reachable: boolean; readonly error: string | null }
+  /** `code` is the error's own, such as UNREACHABLE or UNKNOWN_TOPIC; null where it has none. */
+  readonly kafka: { readonly reachable: boolean; readonly error: string | null; readonly code: string | null }
 }

@@ -72,4 +72,6 @@ export interface RateStatus {
 export interface LoggingStatus {
   readonly level: LogLevel
   readonly formatter: 'JSONFormatter' | 'TextFormatter'
+  /** LOG_FILE, as it was given; null without one. */
+  readonly file: string | null
 }

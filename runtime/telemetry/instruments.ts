@@ -5,7 +5,7 @@
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client'
 import type { MetricDefinition } from '../contract/metrics.ts'
 
-type LabelOf<D extends MetricDefinition> = D['labels'][number]
+export type LabelOf<D extends MetricDefinition> = D['labels'][number]
 
 /** prom-client's series of a histogram, as its lib/histogram.js keeps them (the version is pinned). */
 declare module 'prom-client' {
@@ -21,7 +21,8 @@ declare module 'prom-client' {
   }
 }
 
-const configuration = <D extends MetricDefinition>(definition: D, registry: Registry) => ({
+/** What prom-client is told of every instrument. */
+export const configuration = <D extends MetricDefinition>(definition: D, registry: Registry) => ({
   name: definition.name,
   help: definition.help,
   labelNames: definition.labels as readonly LabelOf<D>[],

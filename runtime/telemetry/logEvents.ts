@@ -47,7 +47,7 @@ export interface KafkaErrorOptions {
   readonly error?: unknown
 }
 
-export function logKafkaError(logger: Logger, message: string, options: KafkaErrorOptions): void {
+export function logKafkaError(logger: Logger, message: string, options: KafkaErrorOptions = {}): void {
   const { topic, partition, offset, error } = options
   const context = { kafka_topic: topic, kafka_partition: partition, kafka_offset: offset, error_code: codeOf(error) }
   logger.error(message, { context, error, caller: logKafkaError })
@@ -59,7 +59,7 @@ export interface IcebergErrorOptions {
   readonly error?: unknown
 }
 
-export function logIcebergError(logger: Logger, message: string, options: IcebergErrorOptions): void {
+export function logIcebergError(logger: Logger, message: string, options: IcebergErrorOptions = {}): void {
   const { tableName, database, error } = options
   const context = { table_name: tableName, database, error_code: codeOf(error) }
   logger.error(message, { context, error, caller: logIcebergError })

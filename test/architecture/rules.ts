@@ -58,6 +58,14 @@ export const mayImport: Readonly<Record<string, readonly string[]>> = {
 /** Files whose functions depend on their arguments alone. */
 export const pure: readonly string[] = [
   'crds',
+  'cli/doctor/checks',
+  'cli/doctor/address.ts',
+  'cli/doctor/diagnose.ts',
+  'cli/doctor/exposition.ts',
+  'cli/doctor/facts.ts',
+  'cli/doctor/prometheusApi.ts',
+  'cli/doctor/render.ts',
+  'cli/doctor/report.ts',
   'monitoring',
   'operator/desired',
   'operator/status.ts',
@@ -128,7 +136,7 @@ export const developmentDependencies: Readonly<Record<string, string>> = {
 export const topLevel: readonly string[] = [
   ...['.ci', 'charts', 'cli', 'crds', 'docs', 'examples', 'hack', 'monitoring', 'operator', 'runtime', 'test'],
   ...['.dockerignore', '.editorconfig', '.gitignore', 'CHANGELOG.md', 'Dockerfile', 'LICENSE', 'README.md'],
-  ...['biome.json', 'package-lock.json', 'package.json', 'tsconfig.json'],
+  ...['biome.json', 'package-lock.json', 'package.json', 'tsconfig.build.json', 'tsconfig.json'],
 ]
 
 /** Names that say nothing about what a file is for. */

@@ -90,7 +90,7 @@ const inspection: Inspection = {
   pendingErrorRows: 1_300,
   lastCommitAt: '2026-01-01T00:00:00.000Z',
   halts: [{ code: 'OffsetGap', message: 'a gap', fix: 'choose' }],
-  kafka: { reachable: true, error: null },
+  kafka: { reachable: true, error: null, code: null },
 }
 
 test('people get tables, lag, halts with their fix, and a line for each partition', () => {

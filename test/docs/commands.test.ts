@@ -10,23 +10,39 @@ import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
-import { after, test } from 'node:test'
+import { after, before, describe, test } from 'node:test'
 import { blocksOf, pages, root } from './pages.ts'
 
 /** What is not run here: quickstart.test.ts runs the one, the other runs this. */
 const runElsewhere = ['./hack/quickstart', './hack/test']
 
 const checkout = await mkdtemp(join(tmpdir(), 'docs-'))
-const ports: Readonly<Record<string, string>> = { 19092: String(await freePair()), 9249: String(await freePair()) }
-const withPorts = (shown: string): string => shown.replace(/\b(19092|9249)\b/g, port => ports[port]!)
+const shownPorts = /\b(?:19092|9249|9090)\b/g
+const ports: Readonly<Record<string, string>> = {
+  19092: String(await freePair()),
+  9249: String(await freePair()),
+  9090: String(await freePair()),
+}
+const withPorts = (shown: string): string => shown.replace(shownPorts, port => ports[port]!)
 
 await mkdir(join(checkout, 'examples'))
 for (const name of ['hack', 'node_modules']) await symlink(join(root, name), join(checkout, name))
 for (const name of await readdir(join(root, 'examples')))
   await writeFile(join(checkout, 'examples', name), withPorts(await readFile(join(root, 'examples', name), 'utf8')))
 
+/** What a page starts in the background, and says how to stop; a failing page may not have come to that. */
+const stop = `
+  if [[ -f .quickstart/consumer.pid ]]; then
+    kill "$(cat .quickstart/consumer.pid)" 2>/dev/null || true
+    tail --pid="$(cat .quickstart/consumer.pid)" -f /dev/null
+    rm .quickstart/consumer.pid
+  fi
+  for server in prometheus kafka; do
+    if [[ -d .quickstart/$server ]]; then ./hack/$server down --dir .quickstart/$server; fi
+  done`
+
 after(async () => {
-  await shell('if [[ -d .quickstart/kafka ]]; then ./hack/kafka down --dir .quickstart/kafka; fi')
+  await shell(stop)
   await rm(checkout, { recursive: true })
 })
 
@@ -63,9 +79,29 @@ function scriptOf(shown: string): string {
   return withPorts(lines.join('\n')).replace(/healthconsumer run (?!.*--metrics-port)/g, '$&--metrics-port 0 ')
 }
 
-for (const page of pages)
-  for (const { line, language, text: shown } of blocksOf(page).filter(({ language }) => language === 'sh'))
-    test(`${page}:${line}: the ${language} block runs`, { timeout: 180_000 }, async () => {
+function runs(page: string, codes: readonly number[]): void {
+  for (const { line, text: shown } of blocksOf(page).filter(({ language }) => language === 'sh'))
+    test(`${page}:${line}: the sh block runs`, { timeout: 180_000 }, async () => {
       const { out, err, code } = await shell(scriptOf(shown))
-      assert.equal(code, 0, `${shown}\n${out}\n${err}`)
+      assert.ok(codes.includes(code), `exit code ${code} of\n${shown}\n${out}\n${err}`)
     })
+}
+
+const isRunbook = (page: string): boolean => page.startsWith('docs/runbooks/')
+for (const page of pages.filter(page => !isRunbook(page))) runs(page, [0])
+
+/** The blocks of the page of monitoring up to there: a broker, a consumer that logs to a file, samples. */
+const begun = 'http://127.0.0.1:9249/readyz'
+
+describe('runbooks, which begin where a consumer runs', () => {
+  before(async () => {
+    await shell(stop)
+    for (const { language, text: shown } of blocksOf('docs/monitoring.md')) {
+      if (language === 'sh') assert.equal((await shell(scriptOf(shown))).code, 0, shown)
+      if (shown.includes(begun)) return
+    }
+    assert.fail(`docs/monitoring.md asks nowhere for ${begun}`)
+  })
+  // 3: a command that looks for problems found some.
+  for (const page of pages.filter(isRunbook)) runs(page, [0, 3])
+})

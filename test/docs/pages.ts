@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url'
 export const root = fileURLToPath(new URL('../..', import.meta.url))
 
 /** Paths from the root of the project. */
-export const pages: readonly string[] = ['README.md', ...globSync('docs/*.md', { cwd: root }).sort()]
+export const pages: readonly string[] = ['README.md', ...globSync('docs/**/*.md', { cwd: root }).sort()]
 
 export const textOf = (page: string): string => readFileSync(`${root}/${page}`, 'utf8')
 
@@ -36,3 +36,20 @@ export const anchorOf = (heading: string): string =>
 
 export const headingsOf = (page: string): readonly string[] =>
   [...textOf(page).matchAll(/^#+ (.*)$/gm)].map(match => match[1]!)
+
+export interface Query {
+  readonly page: string
+  readonly line: number
+  readonly expression: string
+}
+
+/** The queries of the `promql` blocks, one a line. */
+export const queries: readonly Query[] = pages
+  .flatMap(blocksOf)
+  .filter(({ language }) => language === 'promql')
+  .flatMap(({ page, line, text }) =>
+    text
+      .trimEnd()
+      .split('\n')
+      .map((expression, index) => ({ page, line: line + 1 + index, expression })),
+  )

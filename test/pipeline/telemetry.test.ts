@@ -219,7 +219,12 @@ suite('a running consumer', () => {
     const { halt, caughtUp, group, epoch, invalidRatio, logging } = status
     assert.deepEqual(
       { halt, caughtUp, group, logging },
-      { halt: null, caughtUp: true, group: 'test.pipeline-1', logging: { level: 'debug', formatter: 'JSONFormatter' } },
+      {
+        halt: null,
+        caughtUp: true,
+        group: 'test.pipeline-1',
+        logging: { level: 'debug', formatter: 'JSONFormatter', file: null },
+      },
     )
     assert.ok(epoch >= 1)
     assert.equal(invalidRatio, errors.length / (raw.length + errors.length))

@@ -99,7 +99,7 @@ test('an unreachable Kafka leaves the tables in the answer', async () => {
   const unreachable = async () => Promise.reject(new Error('nobody answers'))
   const positions: KafkaPositions = { ...ports.positions, clusterId: unreachable }
   const { kafka, lag, tables, partitions: seen, halts } = await inspect(settings, { ...ports, positions })
-  assert.deepEqual(kafka, { reachable: false, error: 'nobody answers' })
+  assert.deepEqual(kafka, { reachable: false, error: 'nobody answers', code: null })
   assert.deepEqual([lag, tables.raw.initialised, halts], [null, true, []])
   assert.deepEqual(
     seen.map(({ nextOffset, lag }) => [nextOffset, lag]),

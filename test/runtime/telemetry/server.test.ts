@@ -28,7 +28,7 @@ const status: RuntimeStatus = {
   rates: { kafkaRecords: 1, validRows: 20, invalidRows: 0 },
   invalidRatio: null,
   bufferedBytes: 10,
-  logging: { level: 'info', formatter: 'JSONFormatter' },
+  logging: { level: 'info', formatter: 'JSONFormatter', file: null },
 }
 
 interface Line extends LogFields {
