@@ -8,13 +8,14 @@ import { CommandError, type Failure, failureLine } from './errors.ts'
 import { register as generate } from './generateCommand.ts'
 import { type CommandIo, commandLine, type Register } from './io.ts'
 import { register as produce } from './produceCommand.ts'
+import { register as render } from './renderCommand.ts'
 import { register as run } from './runCommand.ts'
 import { register as status } from './statusCommand.ts'
 import { register as validate } from './validateCommand.ts'
 import { packageVersion } from './version.ts'
 
 /** In the order of the help. */
-const commands: readonly Register[] = [run, produce, status, validate, doctor, generate]
+const commands: readonly Register[] = [run, produce, status, validate, render, doctor, generate]
 
 /** Thrown in place of commander's exit, with the command that was being parsed. */
 class ParsingEnded extends Error {
