@@ -31,7 +31,7 @@ const condition = z.strictObject({
 const appliedResource = z.strictObject({
   kind: z.string().max(63).describe('Kind of the object.'),
   name: z.string().max(253).describe('Name of the object.'),
-  state: z.string().max(63).describe('Applied, Unchanged, Missing or Failed.'),
+  state: z.string().max(63).describe('Applied, Waiting, Missing (its API is not installed), NameTaken or Failed.'),
 })
 
 const pipeline = z.strictObject({
@@ -52,8 +52,9 @@ export const status = z.strictObject({
   readyReplicas: int32(0, 1_000_000).optional().describe('Pods that are ready.'),
   updatedReplicas: int32(0, 1_000_000).optional().describe('Pods of the newest template.'),
   selector: z.string().max(1024).optional().describe('Label selector of the pods, for the scale subresource.'),
-  appliedHash: z.string().max(128).optional().describe('Hash of what was last applied.'),
-  lastStableHash: z.string().max(128).optional().describe('Hash of what was last rolled out completely.'),
+  appliedHash: z.string().max(128).optional().describe('Revision that the pods are to run.'),
+  lastStableHash: z.string().max(128).optional().describe('Revision that was last rolled out completely.'),
+  failedHash: z.string().max(128).optional().describe('Revision that was rolled back; a change of the spec ends that.'),
   resources: z.array(appliedResource).max(64).optional().describe('The objects that belong to the HealthConsumer.'),
   pipeline: pipeline.optional().describe('What the pods last told.'),
   conditions: z

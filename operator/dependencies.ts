@@ -1,0 +1,82 @@
+/**
+ * What a HealthConsumer names and somebody else provides: are the Secrets, ConfigMaps and volume claims there, and what
+ * do those that are the pods' configuration hold? Contents are hashed and forgotten; they get into no message.
+ */
+import { createHash } from 'node:crypto'
+import type { HealthConsumer } from '../crds/healthconsumer.ts'
+import { namespaceOf } from './desired/child.ts'
+import { dependenciesOf } from './desired/references.ts'
+import type { Kind, Kubernetes } from './kubernetes.ts'
+import type { MissingDependency } from './status.ts'
+
+const kind = (name: string, plural: string): Kind => ({
+  group: '',
+  version: 'v1',
+  kind: name,
+  plural,
+  namespaced: true,
+})
+export const dependencyKinds = {
+  Secret: kind('Secret', 'secrets'),
+  ConfigMap: kind('ConfigMap', 'configmaps'),
+  PersistentVolumeClaim: kind('PersistentVolumeClaim', 'persistentvolumeclaims'),
+} as const
+export type DependencyKind = keyof typeof dependencyKinds
+
+export interface DependencyReport {
+  readonly missing: readonly MissingDependency[]
+  /** Digest of all contents that the pods read; undefined where they read none. */
+  readonly secretsHash: string | undefined
+}
+
+interface DependencyPorts {
+  readonly kubernetes: Kubernetes
+  /** Resource version of an object that is there. */
+  versionOf(kind: DependencyKind, namespace: string, name: string): string | undefined
+}
+
+interface Content {
+  readonly version: string
+  readonly keys: ReadonlySet<string>
+  readonly hash: string
+}
+
+export function createDependencies({ kubernetes, versionOf }: DependencyPorts) {
+  const contents = new Map<string, Content>()
+
+  /** Read again only when its version changed. */
+  async function content(of: DependencyKind, namespace: string, name: string, version: string): Promise<Content> {
+    const key = `${of}/${namespace}/${name}`
+    const known = contents.get(key)
+    if (known?.version === version) return known
+    const object = await kubernetes.get({ kind: dependencyKinds[of], namespace, name })
+    const data = { ...(object.data as Record<string, string>), ...(object.binaryData as Record<string, string>) }
+    const sorted = Object.entries(data).sort(([a], [b]) => (a < b ? -1 : 1))
+    const hash = createHash('sha256').update(JSON.stringify(sorted)).digest('hex')
+    const read = { version: object.metadata.resourceVersion ?? version, keys: new Set(Object.keys(data)), hash }
+    contents.set(key, read)
+    return read
+  }
+
+  return async (resource: HealthConsumer): Promise<DependencyReport> => {
+    const namespace = namespaceOf(resource)
+    const missing: MissingDependency[] = []
+    const hashes: string[] = []
+    for (const dependency of dependenciesOf(resource)) {
+      const { kind, name, optional, rolls, keys } = dependency
+      const version = versionOf(kind, namespace, name)
+      if (version === undefined) {
+        contents.delete(`${kind}/${namespace}/${name}`)
+        if (!optional) missing.push(dependency)
+        continue
+      }
+      if (!rolls) continue
+      const held = await content(kind, namespace, name, version)
+      hashes.push(held.hash)
+      for (const missingKey of keys) if (!held.keys.has(missingKey)) missing.push({ ...dependency, missingKey })
+    }
+    const secretsHash =
+      hashes.length === 0 ? undefined : createHash('sha256').update(hashes.join()).digest('hex').slice(0, 16)
+    return { missing, secretsHash }
+  }
+}
