@@ -40,3 +40,16 @@ export {
   type AlertingOptionsErrorCode,
   generateAlertingRules,
 } from './alerts.ts'
+export {
+  type Dashboard,
+  DashboardError,
+  type DashboardErrorCode,
+  type DashboardOptions,
+  getGrafanaDashboardJson,
+} from './dashboard.ts'
+export {
+  generatePrometheusScrapeConfig,
+  ScrapeConfigError,
+  type ScrapeConfigErrorCode,
+  type ScrapeOptions,
+} from './scrapeConfig.ts'
