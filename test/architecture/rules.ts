@@ -35,7 +35,7 @@ export const mayImport: Readonly<Record<string, readonly string[]>> = {
   'runtime/parts.ts': ['runtime', 'crds'],
   'runtime/main.ts': ['runtime', 'crds'],
   monitoring: ['runtime/contract', 'crds'],
-  'monitoring/index.ts': ['monitoring', 'runtime/contract', 'runtime/telemetry'],
+  'monitoring/index.ts': ['monitoring', 'crds', 'runtime/contract', 'runtime/telemetry'],
   cli: [
     'crds',
     'monitoring',
