@@ -146,6 +146,6 @@ function checkDuration(field: string, value: string | undefined, leastMs: number
 /** Annotations are templates: an opening brace would begin one. */
 function checkAddress(value: string): void {
   if (webAddress().safeParse(value).success && !value.includes('{')) return
-  const fix = 'give the address of a folder, such as https://host/runbooks'
-  throw new AlertingOptionsError('INVALID_VALUE', 'runbookBaseUrl', value, fix)
+  const fix = 'give the address of a folder without user or password, such as https://host/runbooks'
+  throw new AlertingOptionsError('INVALID_VALUE', 'runbookBaseUrl', String(value).replace(/\/\/.*@/, '//…@'), fix)
 }
