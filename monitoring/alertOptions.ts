@@ -136,8 +136,10 @@ function checkKubernetesName(field: string, value: unknown): void {
   throw new AlertingOptionsError('INVALID_VALUE', field, value, 'give a name as Kubernetes has them, such as steps-1')
 }
 
-function checkDuration(field: string, value: string | undefined, leastMs: number): void {
-  const ms = durationMs(value ?? '')
+/** One that is not given is none. */
+function checkDuration(field: string, value: unknown, leastMs: number): void {
+  if (value === undefined) return
+  const ms = typeof value === 'string' ? durationMs(value) : undefined
   if (ms !== undefined && ms >= leastMs) return
   const fix = `give a duration such as 30s, 5m or 1h30m${leastMs > 0 ? ', above 0' : ''}`
   throw new AlertingOptionsError('INVALID_DURATION', field, value, fix)

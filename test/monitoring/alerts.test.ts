@@ -201,6 +201,7 @@ const wrong: readonly [Readonly<Record<string, unknown>>, string, string, RegExp
   [{ pendingPeriods: { Nope: '5m' } }, 'UNKNOWN_NAME', 'pendingPeriods.Nope', /the alerts are/],
   [{ pendingPeriods: { HighKafkaLag: '1m1h' } }, 'INVALID_DURATION', 'pendingPeriods.HighKafkaLag', /1h30m$/],
   [{ disabledAlerts: ['LowTroughput'] }, 'UNKNOWN_NAME', 'disabledAlerts', /did you mean LowThroughput\?/],
+  [{ pendingPeriods: { HighKafkaLag: 5 } }, 'INVALID_DURATION', 'pendingPeriods.HighKafkaLag', /30s/],
   [{ interval: '' }, 'INVALID_DURATION', 'interval', /above 0/],
   [{ jobName: '' }, 'INVALID_VALUE', 'jobName', /give a name/],
   [{ consumer: { namespace: 'Health', name: 'a' } }, 'INVALID_VALUE', 'consumer.namespace', /Kubernetes/],
@@ -223,6 +224,11 @@ test('wrong options are an error that names field, value and fix', () => {
       },
     )
   }
+})
+
+test('what is undefined is not given', () => {
+  const options = { jobName: undefined, thresholds: { HighKafkaLag: undefined }, windows: { HighErrorRate: undefined } }
+  assert.equal(generateAlertingRules(options), generateAlertingRules())
 })
 
 test('a password in an address is not repeated', () => {
