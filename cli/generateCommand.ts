@@ -3,10 +3,11 @@
  * functions in monitoring/, which also check them. It contacts nothing; stdout gets the result and nothing else.
  */
 import { type Command, InvalidArgumentError } from 'commander'
-import { type AlertingOptions, AlertingOptionsError, generateAlertingRules } from '../monitoring/alerts.ts'
-import { DashboardError, type DashboardOptions, getGrafanaDashboardJson } from '../monitoring/dashboard.ts'
-import { generatePrometheusScrapeConfig, ScrapeConfigError } from '../monitoring/scrapeConfig.ts'
-import { CommandError } from './errors.ts'
+import { type AlertingOptions, generateAlertingRules } from '../monitoring/alerts.ts'
+import { type DashboardOptions, getGrafanaDashboardJson } from '../monitoring/dashboard.ts'
+import { OptionError } from '../monitoring/optionError.ts'
+import { generatePrometheusScrapeConfig } from '../monitoring/scrapeConfig.ts'
+import { CommandError, type Failure } from './errors.ts'
 import { type CommandIo, commandLine } from './io.ts'
 import { loadManifest } from './manifest.ts'
 
@@ -185,16 +186,13 @@ function checked<T>(command: Command, generate: () => T): T {
   try {
     return generate()
   } catch (error) {
-    const isRefusal =
-      error instanceof AlertingOptionsError || error instanceof ScrapeConfigError || error instanceof DashboardError
-    if (!isRefusal) throw error
-    // `option is value · fix`, where the option may be a name within one: `thresholds.HighKafkaLag is -1 · …`.
-    const [, what = error.message, fix = ''] = /^(.*) · (.*)$/s.exec(error.message) ?? []
-    const told = what.replace(
-      /^(a name in )?(\w+)(?:\[\d+\])?(\.?)/,
-      (_, within = '', option, dot) => `${within}${flagOf(option)}${dot && ' '}`,
-    )
+    if (!(error instanceof OptionError)) throw error
+    const { code, field, value, fix } = error
+    // `thresholds.HighKafkaLag`, `targets[0]`, `a name in labels`: the option, and perhaps a name within it.
+    const [, before = '', option = '', within = ''] = /^(a name in )?(\w+)(?:\[\d+\])?(?:\.(.*))?$/.exec(field) ?? []
+    const flag = [`${before}${flagOf(option)}`, within].join(' ').trimEnd()
     const toFix = fix.replace(/\b[a-z]+[A-Z]\w*/g, flagOf)
-    throw new CommandError(2, [{ code: error.code, what: told, where: commandLine(command), fix: toFix }], error)
+    const what = `${flag} is ${JSON.stringify(value)}`
+    throw new CommandError(2, [{ code: code as Failure['code'], what, where: commandLine(command), fix: toFix }], error)
   }
 }

@@ -2,9 +2,11 @@
  * The options of the alerting rules, their defaults, and what is wrong with them. Thresholds and their bounds are those
  * of the API (crds/monitoring.ts). It knows no rule.
  */
+
 import { objectName, webAddress } from '../crds/fields.ts'
 import { type AlertName, alertNames, type ThresholdName, thresholds } from '../crds/monitoring.ts'
 import { nearest } from '../crds/nearest.ts'
+import { OptionError } from './optionError.ts'
 import { durationMs } from './promql.ts'
 
 /** Durations are Prometheus' own, such as `30s` or `1h30m`. */
@@ -28,20 +30,8 @@ export interface AlertingOptions {
 
 export type AlertingOptionsErrorCode = 'UNKNOWN_NAME' | 'INVALID_VALUE' | 'INVALID_DURATION' | 'OUT_OF_BOUNDS'
 
-export class AlertingOptionsError extends Error {
+export class AlertingOptionsError extends OptionError<AlertingOptionsErrorCode> {
   override readonly name = 'AlertingOptionsError'
-  readonly code: AlertingOptionsErrorCode
-  /** Such as `thresholds.HighKafkaLag`. */
-  readonly field: string
-  readonly value: unknown
-  readonly fix: string
-  constructor(code: AlertingOptionsErrorCode, field: string, value: unknown, fix: string, cause?: unknown) {
-    super(`${field} is ${JSON.stringify(value) ?? String(value)} · ${fix}`, { cause })
-    this.code = code
-    this.field = field
-    this.value = value
-    this.fix = fix
-  }
 }
 
 /** The options with their defaults. */

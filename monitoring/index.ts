@@ -47,6 +47,7 @@ export {
   type DashboardOptions,
   getGrafanaDashboardJson,
 } from './dashboard.ts'
+export { OptionError } from './optionError.ts'
 export {
   generatePrometheusScrapeConfig,
   ScrapeConfigError,

@@ -8,6 +8,7 @@ export const exportedNames: readonly string[] = [
   'KafkaSourceMetrics',
   'LoggingError',
   'MetricsReporter',
+  'OptionError',
   'Registry',
   'ReporterError',
   'ScrapeConfigError',
