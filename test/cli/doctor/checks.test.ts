@@ -176,6 +176,15 @@ const broken: readonly Case[] = [
     fix: /same version/,
   },
   {
+    check: 'metric catalogue',
+    when: 'nothing is assigned, and a metric of another kind has no value',
+    given: withMetrics(
+      (await metricsText(({ kafka }) => kafka.revoked())).replace(/^iceberg_records_written_total\{.*\n/gm, ''),
+    ),
+    seen: /^1 metric of \d+ .*: iceberg_records_written_total has no value$/,
+    fix: /same version/,
+  },
+  {
     check: 'start line',
     when: 'it is not in the log',
     given: withLog({ startedOnPort: null }),
@@ -643,6 +652,18 @@ suite('doctor', () => {
     for (const { seen, name } of checks) assert.match(seen, /^not asked for: add (--|-f)/, name)
   })
 
+  test('of a Prometheus that is away one problem is told, and its Alertmanager is looked at all the same', () => {
+    for (const targets of [refused('/api/v1/targets'), answer('/api/v1/targets', loginPage)]) {
+      const checks = checksOf({ ...withPrometheus({ targets, rules: targets, alertmanagers: targets }) })
+      const problems = checks.filter(({ state }) => state === 'problem')
+      assert.deepEqual(
+        problems.map(({ name }) => name),
+        ['Prometheus target'],
+      )
+      assert.equal(checks.find(({ name }) => name === 'Alertmanager')!.state, 'ok')
+    }
+  })
+
   test('of a consumer that is away one problem is told, not one for each check', () => {
     const away = {
       consumer: { url, metrics: refused(''), live: refused(''), ready: refused(''), status: refused('') },
@@ -799,7 +820,7 @@ const harmless: readonly (readonly [
     'ok',
     new RegExp(`^all ${alertNames.length - 1} `),
   ],
-  ['Alertmanager', 'only it was asked for', { prometheus: null }, 'ok', /add --prometheus/],
+  ['Alertmanager', 'only it was asked for', { prometheus: null }, 'ok', /--prometheus tells/],
   [
     'dashboard',
     'it has another uid',

@@ -25,7 +25,7 @@ test('the newest 200 whole lines are read', async () => {
 test('the newest start line is found wherever it is, across chunks too', async () => {
   const started = (port: number) => `{"message":"PrometheusReporter listening on :${port}"}\n`
   const filling = `${'x'.repeat(99)}\n`.repeat(7_000)
-  for (const shift of [0, 20, 40])
+  for (const shift of [50, 75, 80, 83])
     assert.equal(
       (
         await tailOf(
