@@ -7,6 +7,7 @@ import { type AlertingOptions, generateAlertingRules } from '../monitoring/alert
 import { type DashboardOptions, getGrafanaDashboardJson } from '../monitoring/dashboard.ts'
 import { OptionError } from '../monitoring/optionError.ts'
 import { generatePrometheusScrapeConfig } from '../monitoring/scrapeConfig.ts'
+import { thresholdsOf } from '../monitoring/thresholdsOf.ts'
 import { CommandError, type Failure } from './errors.ts'
 import { type CommandIo, commandLine } from './io.ts'
 import { loadManifest } from './manifest.ts'
@@ -86,11 +87,11 @@ function registerAlerts(generate: Command, io: CommandIo): void {
     .action(async (flags: AlertsFlags, command: Command) => {
       const { consumer, jobName, interval, window: windows, runbookBaseUrl } = flags
       const { for: pendingPeriods, disable: disabledAlerts } = flags
-      const manifest = flags.file === undefined ? undefined : (await monitoringOf(flags.file)).prometheusRule
+      const spec = await specOf(flags.file)
       const options: AlertingOptions = {
-        ...manifestOptions(manifest, ['interval', 'disabledAlerts', 'runbookBaseUrl']),
+        ...manifestOptions(spec?.monitoring.prometheusRule, ['interval', 'disabledAlerts', 'runbookBaseUrl']),
         ...given({ consumer, jobName, interval, windows, pendingPeriods, disabledAlerts, runbookBaseUrl }),
-        thresholds: { ...manifest?.thresholds, ...flags.threshold },
+        thresholds: { ...(spec && thresholdsOf(spec)), ...flags.threshold },
       }
       io.out(checked(command, () => generateAlertingRules(options)))
     })
@@ -126,19 +127,20 @@ function registerDashboard(generate: Command, io: CommandIo): void {
     .addHelpText('after', `\nExample:\n${dashboardExample}`)
     .action(async (flags: DashboardFlags, command: Command) => {
       const { title, uid, tag: tags, dataSource, consumer, runbookBaseUrl } = flags
-      const manifest = flags.file === undefined ? undefined : await monitoringOf(flags.file)
+      const spec = await specOf(flags.file)
       const options: DashboardOptions = {
-        ...manifestOptions(manifest?.dashboard, ['dataSource']),
-        ...manifestOptions(manifest?.prometheusRule, ['runbookBaseUrl']),
+        ...manifestOptions(spec?.monitoring.dashboard, ['dataSource']),
+        ...manifestOptions(spec?.monitoring.prometheusRule, ['runbookBaseUrl']),
         ...given({ title, uid, tags, dataSource, consumer, runbookBaseUrl }),
-        thresholds: { ...manifest?.prometheusRule.thresholds, ...flags.threshold },
+        thresholds: { ...(spec && thresholdsOf(spec)), ...flags.threshold },
       }
       const dashboard = checked(command, () => getGrafanaDashboardJson(options))
       io.out(`${JSON.stringify(dashboard, null, 2)}\n`)
     })
 }
 
-const monitoringOf = async (file: string) => (await loadManifest(file)).resource.spec.monitoring
+const specOf = async (file: string | undefined) =>
+  file === undefined ? undefined : (await loadManifest(file)).resource.spec
 
 /** The fields of a part of the manifest that an option is called like; none without a manifest. */
 const manifestOptions = <T extends object, K extends keyof T>(part: T | undefined, names: readonly K[]) =>
