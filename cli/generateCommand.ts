@@ -3,10 +3,12 @@
  * functions in monitoring/, which also check them. It contacts nothing; stdout gets the result and nothing else.
  */
 import { type Command, InvalidArgumentError } from 'commander'
-import { type AlertingOptions, AlertingOptionsError, generateAlertingRules } from '../monitoring/alerts.ts'
-import { DashboardError, type DashboardOptions, getGrafanaDashboardJson } from '../monitoring/dashboard.ts'
-import { generatePrometheusScrapeConfig, ScrapeConfigError } from '../monitoring/scrapeConfig.ts'
-import { CommandError } from './errors.ts'
+import { type AlertingOptions, generateAlertingRules } from '../monitoring/alerts.ts'
+import { type DashboardOptions, getGrafanaDashboardJson } from '../monitoring/dashboard.ts'
+import { OptionError } from '../monitoring/optionError.ts'
+import { generatePrometheusScrapeConfig } from '../monitoring/scrapeConfig.ts'
+import { thresholdsOf } from '../monitoring/thresholdsOf.ts'
+import { CommandError, type Failure } from './errors.ts'
 import { type CommandIo, commandLine } from './io.ts'
 import { loadManifest } from './manifest.ts'
 
@@ -85,11 +87,11 @@ function registerAlerts(generate: Command, io: CommandIo): void {
     .action(async (flags: AlertsFlags, command: Command) => {
       const { consumer, jobName, interval, window: windows, runbookBaseUrl } = flags
       const { for: pendingPeriods, disable: disabledAlerts } = flags
-      const manifest = flags.file === undefined ? undefined : (await monitoringOf(flags.file)).prometheusRule
+      const spec = await specOf(flags.file)
       const options: AlertingOptions = {
-        ...manifestOptions(manifest, ['interval', 'disabledAlerts', 'runbookBaseUrl']),
+        ...manifestOptions(spec?.monitoring.prometheusRule, ['interval', 'disabledAlerts', 'runbookBaseUrl']),
         ...given({ consumer, jobName, interval, windows, pendingPeriods, disabledAlerts, runbookBaseUrl }),
-        thresholds: { ...manifest?.thresholds, ...flags.threshold },
+        thresholds: { ...(spec && thresholdsOf(spec)), ...flags.threshold },
       }
       io.out(checked(command, () => generateAlertingRules(options)))
     })
@@ -125,19 +127,20 @@ function registerDashboard(generate: Command, io: CommandIo): void {
     .addHelpText('after', `\nExample:\n${dashboardExample}`)
     .action(async (flags: DashboardFlags, command: Command) => {
       const { title, uid, tag: tags, dataSource, consumer, runbookBaseUrl } = flags
-      const manifest = flags.file === undefined ? undefined : await monitoringOf(flags.file)
+      const spec = await specOf(flags.file)
       const options: DashboardOptions = {
-        ...manifestOptions(manifest?.dashboard, ['dataSource']),
-        ...manifestOptions(manifest?.prometheusRule, ['runbookBaseUrl']),
+        ...manifestOptions(spec?.monitoring.dashboard, ['dataSource']),
+        ...manifestOptions(spec?.monitoring.prometheusRule, ['runbookBaseUrl']),
         ...given({ title, uid, tags, dataSource, consumer, runbookBaseUrl }),
-        thresholds: { ...manifest?.prometheusRule.thresholds, ...flags.threshold },
+        thresholds: { ...(spec && thresholdsOf(spec)), ...flags.threshold },
       }
       const dashboard = checked(command, () => getGrafanaDashboardJson(options))
       io.out(`${JSON.stringify(dashboard, null, 2)}\n`)
     })
 }
 
-const monitoringOf = async (file: string) => (await loadManifest(file)).resource.spec.monitoring
+const specOf = async (file: string | undefined) =>
+  file === undefined ? undefined : (await loadManifest(file)).resource.spec
 
 /** The fields of a part of the manifest that an option is called like; none without a manifest. */
 const manifestOptions = <T extends object, K extends keyof T>(part: T | undefined, names: readonly K[]) =>
@@ -185,16 +188,13 @@ function checked<T>(command: Command, generate: () => T): T {
   try {
     return generate()
   } catch (error) {
-    const isRefusal =
-      error instanceof AlertingOptionsError || error instanceof ScrapeConfigError || error instanceof DashboardError
-    if (!isRefusal) throw error
-    // `option is value · fix`, where the option may be a name within one: `thresholds.HighKafkaLag is -1 · …`.
-    const [, what = error.message, fix = ''] = /^(.*) · (.*)$/s.exec(error.message) ?? []
-    const told = what.replace(
-      /^(a name in )?(\w+)(?:\[\d+\])?(\.?)/,
-      (_, within = '', option, dot) => `${within}${flagOf(option)}${dot && ' '}`,
-    )
+    if (!(error instanceof OptionError)) throw error
+    const { code, field, value, fix } = error
+    // `thresholds.HighKafkaLag`, `targets[0]`, `a name in labels`: the option, and perhaps a name within it.
+    const [, before = '', option = '', within = ''] = /^(a name in )?(\w+)(?:\[\d+\])?(?:\.(.*))?$/.exec(field) ?? []
+    const flag = [`${before}${flagOf(option)}`, within].join(' ').trimEnd()
     const toFix = fix.replace(/\b[a-z]+[A-Z]\w*/g, flagOf)
-    throw new CommandError(2, [{ code: error.code, what: told, where: commandLine(command), fix: toFix }], error)
+    const what = `${flag} is ${JSON.stringify(value)}`
+    throw new CommandError(2, [{ code: code as Failure['code'], what, where: commandLine(command), fix: toFix }], error)
   }
 }

@@ -49,8 +49,11 @@ export const thresholds = z.strictObject({
   IcebergWriteFailures: threshold(5, 1e6, 'Failed writes within 5 minutes.'),
   HighProcessingLatency: threshold(10_000, 1e9, 'Milliseconds from Kafka record to row, 95th percentile.'),
   HighMemoryUsage: threshold(0.9, 1, 'Share of the heap in use, from 0 to 1.'),
-  CommitsStalled: seconds(900, 'Seconds without a durable commit while records wait; above commit.interval.'),
-  FreshnessTarget: seconds(300, 'Seconds that a record may wait for its commit; above commit.interval.'),
+  CommitsStalled: seconds(
+    900,
+    'Seconds without a durable commit while records wait; at least three times commit.interval.',
+  ),
+  FreshnessTarget: seconds(300, 'Seconds that a record may wait for its commit; at least twice commit.interval.'),
   PendingErrorFiles: seconds(900, 'Seconds that announced error rows may wait for the errors table.'),
 })
 export type ThresholdName = keyof typeof thresholds.shape

@@ -46,6 +46,11 @@ const suites: readonly Suite[] = [
     files: ['test/prometheus/**/*.test.ts'],
   },
   { name: 'faults', what: 'kills, pauses, lost responses', files: ['test/faults/**/*.test.ts'] },
+  {
+    name: 'package',
+    what: 'the packed tarball, installed in an empty project',
+    files: ['test/package/**/*.test.ts'],
+  },
   { name: 'docs', what: 'every command in the README and docs', files: ['test/docs/**/*.test.ts'] },
 ]
 

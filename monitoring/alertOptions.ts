@@ -2,9 +2,11 @@
  * The options of the alerting rules, their defaults, and what is wrong with them. Thresholds and their bounds are those
  * of the API (crds/monitoring.ts). It knows no rule.
  */
+
 import { objectName, webAddress } from '../crds/fields.ts'
 import { type AlertName, alertNames, type ThresholdName, thresholds } from '../crds/monitoring.ts'
 import { nearest } from '../crds/nearest.ts'
+import { OptionError } from './optionError.ts'
 import { durationMs } from './promql.ts'
 
 /** Durations are Prometheus' own, such as `30s` or `1h30m`. */
@@ -28,20 +30,8 @@ export interface AlertingOptions {
 
 export type AlertingOptionsErrorCode = 'UNKNOWN_NAME' | 'INVALID_VALUE' | 'INVALID_DURATION' | 'OUT_OF_BOUNDS'
 
-export class AlertingOptionsError extends Error {
+export class AlertingOptionsError extends OptionError<AlertingOptionsErrorCode> {
   override readonly name = 'AlertingOptionsError'
-  readonly code: AlertingOptionsErrorCode
-  /** Such as `thresholds.HighKafkaLag`. */
-  readonly field: string
-  readonly value: unknown
-  readonly fix: string
-  constructor(code: AlertingOptionsErrorCode, field: string, value: unknown, fix: string, cause?: unknown) {
-    super(`${field} is ${JSON.stringify(value) ?? String(value)} · ${fix}`, { cause })
-    this.code = code
-    this.field = field
-    this.value = value
-    this.fix = fix
-  }
 }
 
 /** The options with their defaults. */
@@ -136,8 +126,10 @@ function checkKubernetesName(field: string, value: unknown): void {
   throw new AlertingOptionsError('INVALID_VALUE', field, value, 'give a name as Kubernetes has them, such as steps-1')
 }
 
-function checkDuration(field: string, value: string | undefined, leastMs: number): void {
-  const ms = durationMs(value ?? '')
+/** One that is not given is none. */
+function checkDuration(field: string, value: unknown, leastMs: number): void {
+  if (value === undefined) return
+  const ms = typeof value === 'string' ? durationMs(value) : undefined
   if (ms !== undefined && ms >= leastMs) return
   const fix = `give a duration such as 30s, 5m or 1h30m${leastMs > 0 ? ', above 0' : ''}`
   throw new AlertingOptionsError('INVALID_DURATION', field, value, fix)
@@ -146,6 +138,6 @@ function checkDuration(field: string, value: string | undefined, leastMs: number
 /** Annotations are templates: an opening brace would begin one. */
 function checkAddress(value: string): void {
   if (webAddress().safeParse(value).success && !value.includes('{')) return
-  const fix = 'give the address of a folder, such as https://host/runbooks'
-  throw new AlertingOptionsError('INVALID_VALUE', 'runbookBaseUrl', value, fix)
+  const fix = 'give the address of a folder without user or password, such as https://host/runbooks'
+  throw new AlertingOptionsError('INVALID_VALUE', 'runbookBaseUrl', String(value).replace(/\/\/.*@/, '//…@'), fix)
 }

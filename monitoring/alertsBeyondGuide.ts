@@ -2,12 +2,11 @@
  * The alerts beside the guide's: halts, commits that no longer happen, the budget of freshness, error rows that wait,
  * and the absence of everything. Data and the rule that they record; no option is checked here.
  *
- * Freshness: 99 % of the time, no record waits longer than the target for its commit. A moment is bad for a pod when it
- * had lag on one partition all through the target, and the newest record that it committed is older than the target, or
- * it never committed since it started that long ago. Pods share out the partitions, so one bad pod makes the moment bad
- * for the consumer: the freshest pod says nothing about the partitions of the others. Lag must have lasted because a
- * quiet topic's newest committed record is old, and the next one is not late yet. Moments without a measurement count as
- * good; a consumer that is down has alerts of its own.
+ * Freshness: 99 % of the time, the newest record in the table is no older than the target while records wait. A moment is
+ * bad when some partition had lag all through the target, and the newest committed record is older than the target, or
+ * nothing was committed since the process started that long ago. Lag must have lasted because a quiet topic's newest
+ * committed record is old, and the next one is not late yet. One partition that stands still beside others is not seen
+ * here: that is HighKafkaLag's. Moments without a measurement count as good; a consumer that is down has its own alerts.
  *
  * Burn rates and windows: https://sre.google/workbook/alerting-on-slos/ (6: multiwindow, multi-burn-rate alerts).
  */

@@ -3,6 +3,7 @@
  * guide with every panel that it names, and a first line of numbers. It never talks to Grafana; the ConfigMap around it
  * is not its business.
  */
+
 import { alertNames } from '../crds/monitoring.ts'
 import { type AlertingOptions, checkOptions } from './alertOptions.ts'
 import { dataQuality, latency, throughput } from './dashboard/dataGroups.ts'
@@ -12,6 +13,7 @@ import { buildPanel, dataSource, type Limits, type PanelGroup } from './dashboar
 import { checkpointHealth, kafkaConsumerLag, resourceUsage } from './dashboard/platformGroups.ts'
 import { matchersOf } from './dashboard/queries.ts'
 import { dataSourceInput, dataSourceVariable, labelVariables } from './dashboard/variables.ts'
+import { OptionError } from './optionError.ts'
 import { selection } from './promql.ts'
 
 export type { Dashboard } from './dashboard/grafana.ts'
@@ -34,13 +36,8 @@ export interface DashboardOptions {
 
 export type DashboardErrorCode = 'INVALID_TITLE' | 'INVALID_UID' | 'INVALID_DATA_SOURCE'
 
-export class DashboardError extends Error {
+export class DashboardError extends OptionError<DashboardErrorCode> {
   override readonly name = 'DashboardError'
-  readonly code: DashboardErrorCode
-  constructor(code: DashboardErrorCode, message: string, cause?: unknown) {
-    super(message, { cause })
-    this.code = code
-  }
 }
 
 /**
@@ -187,14 +184,13 @@ const requirements = (panels: readonly (Row | Panel)[]) => [
 ]
 
 function checkNames(title: string, uid: string, dataSourceName: string | undefined): void {
-  if (title.trim() === '')
-    throw new DashboardError('INVALID_TITLE', `title is ${JSON.stringify(title)} · give it a name`)
+  if (title.trim() === '') throw new DashboardError('INVALID_TITLE', 'title', title, 'give it a name')
   if (!/^[\w-]{1,40}$/.test(uid)) {
     const fix = 'use 1 to 40 letters, digits, - and _'
-    throw new DashboardError('INVALID_UID', `uid is ${JSON.stringify(uid)} · ${fix}`)
+    throw new DashboardError('INVALID_UID', 'uid', uid, fix)
   }
   if (dataSourceName?.trim() === '') {
     const fix = 'name a data source, or leave it out'
-    throw new DashboardError('INVALID_DATA_SOURCE', `dataSource is ${JSON.stringify(dataSourceName)} · ${fix}`)
+    throw new DashboardError('INVALID_DATA_SOURCE', 'dataSource', dataSourceName, fix)
   }
 }

@@ -40,3 +40,17 @@ export {
   type AlertingOptionsErrorCode,
   generateAlertingRules,
 } from './alerts.ts'
+export {
+  type Dashboard,
+  DashboardError,
+  type DashboardErrorCode,
+  type DashboardOptions,
+  getGrafanaDashboardJson,
+} from './dashboard.ts'
+export { OptionError } from './optionError.ts'
+export {
+  generatePrometheusScrapeConfig,
+  ScrapeConfigError,
+  type ScrapeConfigErrorCode,
+  type ScrapeOptions,
+} from './scrapeConfig.ts'

@@ -3,8 +3,10 @@
  * ask whether the targets exist.
  * Source: https://prometheus.io/docs/prometheus/latest/configuration/configuration/#scrape_config
  */
+
 import { dump } from 'js-yaml'
 import { metrics } from '../runtime/contract/metrics.ts'
+import { OptionError } from './optionError.ts'
 import { durationMs } from './promql.ts'
 
 export interface ScrapeOptions {
@@ -31,13 +33,8 @@ export type ScrapeConfigErrorCode =
   | 'INVALID_LABEL_VALUE'
   | 'RESERVED_LABEL'
 
-export class ScrapeConfigError extends Error {
+export class ScrapeConfigError extends OptionError<ScrapeConfigErrorCode> {
   override readonly name = 'ScrapeConfigError'
-  readonly code: ScrapeConfigErrorCode
-  constructor(code: ScrapeConfigErrorCode, field: string, value: unknown, fix: string, cause?: unknown) {
-    super(`${field} is ${JSON.stringify(value)} · ${fix}`, { cause })
-    this.code = code
-  }
 }
 
 /** YAML with the one key `scrape_configs`, to be put into prometheus.yml. Throws ScrapeConfigError. */

@@ -77,12 +77,11 @@ function matchAt(expression: RegExp, text: string, position: number): RegExpExec
 
 const unescaped = (text: string) => text.replace(/\\(.)/g, (_, character) => (character === 'n' ? '\n' : character))
 
-const infinities: Readonly<Record<string, number>> = { '+Inf': Infinity, Inf: Infinity, '-Inf': -Infinity }
-
-/** As Go's ParseFloat writes numbers; undefined where it is none. */
+/** As Go's ParseFloat reads numbers, `NaN` and `Inf` in any case; undefined where it is none. */
 function parseValue(text: string): number | undefined {
-  if (text === 'NaN') return Number.NaN
-  const value = infinities[text] ?? Number(text)
+  if (/^nan$/i.test(text)) return Number.NaN
+  if (/^[+-]?inf(inity)?$/i.test(text)) return text.startsWith('-') ? -Infinity : Infinity
+  const value = Number(text)
   return Number.isNaN(value) ? undefined : value
 }
 

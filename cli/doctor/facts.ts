@@ -63,4 +63,4 @@ function readMetrics({ consumer }: Observations): Pick<Facts, 'exposition' | 'ex
 
 /** Why the checks that read a running consumer are skipped. */
 export const withoutConsumer = ({ consumer }: Observations): string =>
-  consumer === null ? 'not asked for: add --url of a running consumer' : 'the consumer does not answer'
+  consumer === null ? 'not asked for: add --url of a running consumer' : 'no consumer answers'

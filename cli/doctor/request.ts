@@ -70,12 +70,13 @@ function explain(error: unknown, timeoutMs: number): { failure: RequestFailure; 
   const timedOut = { failure: 'timeout', detail: `no whole answer within ${timeoutMs / 1000} s` } as const
   if (error instanceof DOMException && error.name === 'TimeoutError') return timedOut
   const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error
-  const code = cause instanceof Error && 'code' in cause ? String(cause.code) : ''
+  const code = cause instanceof Error && 'code' in cause && typeof cause.code === 'string' ? cause.code : ''
   if (code === 'ECONNREFUSED') return { failure: 'refused', detail: 'connection refused: nothing listens there' }
   if (code === 'ETIMEDOUT' || code === 'UND_ERR_CONNECT_TIMEOUT' || code === 'EHOSTUNREACH') return timedOut
   if (code === 'ENOTFOUND' || code === 'EAI_AGAIN')
     return { failure: 'unknown host', detail: 'the host name is not known' }
-  if (code.startsWith('HPE_')) return { failure: 'not HTTP', detail: 'what answers there does not speak HTTP' }
+  if (cause instanceof Error && cause.name === 'HTTPParserError')
+    return { failure: 'not HTTP', detail: 'what answers there does not speak HTTP' }
   if (tlsCode.test(code)) return { failure: 'TLS', detail: `TLS handshake failed (${code})` }
   const message = cause instanceof Error ? cause.message : String(cause)
   return { failure: 'broken', detail: code === '' ? message : `${message} (${code})` }

@@ -8,7 +8,7 @@ import type { Dashboard } from '../../monitoring/dashboard.ts'
 export function interpolate(expression: string, { templating }: Dashboard, rateInterval: string): string {
   const values = new Map(templating.list.map(({ name, allValue }) => [name, allValue]))
   values.set('__rate_interval', rateInterval)
-  return expression.replace(/\$\{?(\w+)\}?/g, (written, name: string) => {
+  return expression.replace(/\$(\w+)/g, (written, name: string) => {
     const value = values.get(name)
     if (value === undefined) throw new Error(`${written} has no value in: ${expression}`)
     return value

@@ -166,8 +166,8 @@ const fields: readonly [string, readonly unknown[], readonly unknown[]][] = [
   ],
   [
     'spec.monitoring.prometheusRule.thresholds',
-    [{ HighMemoryUsage: 1 }],
-    [{ HighMemoryUsage: 90 }, { TaskManagerDown: 1 }],
+    [{ HighMemoryUsage: 1 }, { CommitsStalled: 4000, FreshnessTarget: 4000 }],
+    [{ HighMemoryUsage: 90 }, { TaskManagerDown: 1 }, { CommitsStalled: 0 }, { FreshnessTarget: 1.5 }],
   ],
   ['spec.monitoring.dashboard', [{ folder: 'Health', dataSource: 'Prometheus' }], [{ folder: 'a\nb' }]],
   ['spec.logging', [{ level: 'DEBUG', format: 'text' }], [{ level: 'debug' }, { format: 'xml' }]],

@@ -15,13 +15,16 @@ import { blocksOf, pages, root } from './pages.ts'
 
 /** What is not run here: quickstart.test.ts runs the one, the other runs this. */
 const runElsewhere = ['./hack/quickstart', './hack/test']
+/** Begins with packing the checkout: test/package runs it. */
+const pageRunElsewhere = 'docs/library.md'
 
 const checkout = await mkdtemp(join(tmpdir(), 'docs-'))
-const shownPorts = /\b(?:19092|9249|9090)\b/g
+const shownPorts = /\b(?:19092|9249|9090|9093)\b/g
 const ports: Readonly<Record<string, string>> = {
   19092: String(await freePair()),
   9249: String(await freePair()),
   9090: String(await freePair()),
+  9093: String(await freePair()),
 }
 const withPorts = (shown: string): string => shown.replace(shownPorts, port => ports[port]!)
 
@@ -88,7 +91,7 @@ function runs(page: string, codes: readonly number[]): void {
 }
 
 const isRunbook = (page: string): boolean => page.startsWith('docs/runbooks/')
-for (const page of pages.filter(page => !isRunbook(page))) runs(page, [0])
+for (const page of pages.filter(page => !isRunbook(page) && page !== pageRunElsewhere)) runs(page, [0])
 
 /** The blocks of the page of monitoring up to there: a broker, a consumer that logs to a file, samples. */
 const begun = 'http://127.0.0.1:9249/readyz'

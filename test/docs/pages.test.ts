@@ -35,7 +35,9 @@ for (const page of pages)
   })
 
 test('every manifest that is shown is valid', () => {
-  const manifests = pages.flatMap(blocksOf).filter(({ language }) => language === 'yaml')
+  const yaml = pages.flatMap(blocksOf).filter(({ language }) => language === 'yaml')
+  // snippets.test.ts compares the one that is none.
+  const manifests = yaml.filter(({ text }) => !text.startsWith('scrape_configs:'))
   assert.ok(manifests.length > 0)
   for (const { page, text } of manifests) assert.equal(parseManifest(page, text).failures, undefined)
 })

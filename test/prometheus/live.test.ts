@@ -3,10 +3,12 @@
  * every metric of the catalogue is there as declared, every panel of the dashboard has data, every alert can be evaluated.
  */
 import assert from 'node:assert/strict'
-import { type ChildProcess, spawn } from 'node:child_process'
+import { type ChildProcess, execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { after, suite, test } from 'node:test'
+import { promisify } from 'node:util'
 import { interpolate } from '../../hack/dashboard-picture.d/interpolate.ts'
 import { alertingRuleGroups, generateAlertingRules } from '../../monitoring/alerts.ts'
 import { getGrafanaDashboardJson, panelQueries } from '../../monitoring/dashboard.ts'
@@ -19,12 +21,12 @@ import { metricComplaints, metricsPort, startPrometheus } from './prometheus.ts'
 
 const topic = 'live'
 const metrics: readonly MetricDefinition[] = Object.values(catalogue)
-const command = join(import.meta.dirname, '../../cli/main.ts')
+const root = join(import.meta.dirname, '../..')
 
 /** Some payloads a second, now and then an invalid one, until it is killed. */
 function produce(manifest: string): ChildProcess {
   const flags = ['--payloads', '1000000', '--rate', '100', '--invalid', '0.05']
-  return spawn(process.execPath, [command, 'produce', '-f', manifest, ...flags], { stdio: 'ignore' })
+  return spawn(process.execPath, [join(root, 'cli/main.ts'), 'produce', '-f', manifest, ...flags], { stdio: 'ignore' })
 }
 
 suite('two consumers, seen through Prometheus', async () => {
@@ -108,6 +110,19 @@ suite('two consumers, seen through Prometheus', async () => {
     const rules = alertingRuleGroups().flatMap(group => group.rules)
     assert.equal((await prometheus.rules()).length, rules.length)
     for (const { expr } of rules) await prometheus.query(expr)
+  })
+
+  test('the picture of the dashboard can be drawn, without an empty panel', async () => {
+    const out = join(ground.folder, 'dashboard.png')
+    const flags = ['--prometheus', prometheus.url, '--out', out, '--minutes', '1', '--scrape-interval', '1']
+    const { stdout } = await promisify(execFile)(join(root, 'hack/dashboard-picture'), flags)
+    const panels = getGrafanaDashboardJson().panels.filter(({ type }) => type !== 'row')
+    assert.equal(stdout.trim().split('\n').length, panels.length)
+    const picture = await readFile(out)
+    // https://www.w3.org/TR/png-3/#5PNG-file-signature, then the length and name of the first chunk, then width and height.
+    assert.equal(picture.toString('latin1', 0, 8), '\x89PNG\r\n\x1a\n')
+    assert.ok(picture.readUInt32BE(16) === 1400 && picture.readUInt32BE(20) > 2000)
+    assert.ok(picture.length < 400_000, `${picture.length} bytes`)
   })
 
   test('a configuration that Prometheus would refuse is refused by promtool', async () => {

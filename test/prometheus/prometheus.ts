@@ -38,6 +38,7 @@ export interface Rule {
 
 export interface TestPrometheus {
   readonly url: string
+  readonly alertmanagerUrl: string
   /** Throws what Prometheus says of a query that it does not evaluate. */
   query(expression: string): Promise<readonly Sample[]>
   /** By metric name; what differs between targets comes more than once. */
@@ -87,6 +88,7 @@ export async function startPrometheus(scrapeConfig: string, rules: string): Prom
 
   return {
     url: url!,
+    alertmanagerUrl: alertmanagerUrl!,
     async query(expression) {
       const { result } = await get<InstantVector>(`query?${new URLSearchParams({ query: expression })}`)
       return result.map(({ metric, value }) => ({ labels: metric, value: Number(value[1]) }))

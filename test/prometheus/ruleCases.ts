@@ -123,6 +123,12 @@ const highErrorRate: readonly Omit<RuleCase, 'alert'>[] = [
     series: [a(metrics.invalidRecords, '90000+149x20 149+149x40')],
     at: { '5m': none, '5m30s': none, '8m': none },
   },
+  {
+    kind: 'restart',
+    name: 'errors go on through a restart',
+    series: [a(metrics.invalidRecords, '0+300x20 300+300x40')],
+    at: { '5m': errors('20.0'), '7m': errors('20.0') },
+  },
   { kind: 'absent', name: 'no counter', series: [a('up', '1x40')], at: { '5m': none } },
   {
     kind: 'pods',
@@ -143,7 +149,8 @@ const checkpointFailures: readonly Omit<RuleCase, 'alert'>[] = [
   {
     kind: 'quiet',
     name: '3 failures, whatever is extrapolated',
-    series: [a(metrics.failedCheckpoints, '_ 0x3 3x60')],
+    // Without a scrape at its beginning, a window of 10 minutes is 585 s that are extrapolated.
+    series: [a(metrics.failedCheckpoints, '_ 50x3 53x60')],
     at: { '1m30s': none, '5m': none, '9m30s': none, '10m': none, '10m30s': none },
   },
   {
@@ -261,7 +268,7 @@ const icebergWriteFailures: readonly Omit<RuleCase, 'alert'>[] = [
   {
     kind: 'quiet',
     name: '5 failures, whatever is extrapolated',
-    series: [a(metrics.icebergWriteFailures, '_ 0x3 5x60', raw)],
+    series: [a(metrics.icebergWriteFailures, '_ 50x3 55x60', raw)],
     at: { '1m30s': none, '3m': none, '5m': none, '5m30s': none },
   },
   {
@@ -289,7 +296,7 @@ const icebergWriteFailures: readonly Omit<RuleCase, 'alert'>[] = [
   },
 ]
 
-/** Of 100 records in 15 s: how many take at most 5, 10 and 15 s. */
+/** Of the records of 15 s: how many take at most 5, 10 and 15 s. */
 const latencies = (pod: typeof a, counts: readonly [number, number, number], values: (step: number) => string) =>
   ['5000', '10000', '15000', '+Inf'].map((le, index) =>
     pod(`${metrics.processingLatency.name}_bucket`, values(counts[Math.min(index, 2)]!), { le }),
@@ -305,13 +312,13 @@ const highProcessingLatency: readonly Omit<RuleCase, 'alert'>[] = [
   {
     kind: 'quiet',
     name: 'P95 below 10 s',
-    series: latencies(a, [50, 96, 100], step => `0+${step}x60`),
+    series: latencies(a, [500, 951, 1000], step => `0+${step}x60`),
     at: { '10m': none },
   },
   {
     kind: 'restart',
     name: 'counters that start again change no percentile',
-    series: latencies(a, [50, 96, 100], step => `${step * 100}+${step}x20 ${step}+${step}x60`),
+    series: latencies(a, [500, 951, 1000], step => `${step * 100}+${step}x20 ${step}+${step}x60`),
     at: { '10m30s': none, '15m': none },
   },
   { kind: 'absent', name: 'no histogram', series: [a('up', '1x60')], at: { '10m': none } },
@@ -475,7 +482,12 @@ const commitsStalled: readonly Omit<RuleCase, 'alert'>[] = [
       a(metrics.lastCommitTime, '0x240'),
       a(processStart, Array.from({ length: 60 }, (_, minute) => `${minute * 60}x3`).join(' ')),
     ],
-    at: { '15m': none, '15m30s': uncommitted('15m 30s') },
+    at: {
+      '15m': none,
+      '15m30s': uncommitted('15m 30s'),
+      '16m': uncommitted('16m 0s'),
+      '45m': uncommitted('30m 0s'),
+    },
   },
   {
     kind: 'absent',

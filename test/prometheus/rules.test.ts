@@ -102,7 +102,14 @@ test('every alert has a case of each kind', () => {
 
 const { failures, trouble } = await testRules(rules, tests)
 
-test('promtool runs every case', () => assert.equal(trouble, ''))
+test('promtool runs every case', () => {
+  assert.equal(trouble, '')
+  const names = new Set(renderings.flatMap(rendering => rendering.cases.map(each => nameOf(rendering, each))))
+  assert.deepEqual(
+    [...failures.keys()].filter(name => !names.has(name)),
+    [],
+  )
+})
 
 for (const rendering of renderings) {
   for (const each of rendering.cases) {

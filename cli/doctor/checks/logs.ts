@@ -59,14 +59,14 @@ function fromLogFile(facts: Facts, check: CheckOutcomes, judge: (texts: readonly
     : check.skipped('the log file is empty')
 }
 
-const cannotShow = ['warning', 'error', 'critical']
+const hidesInfo = ['warning', 'error', 'critical']
 
 function checkStartLine(facts: Facts): Check {
   const { logFile, status, consumer } = facts
   if (logFile === null) return startLine.skipped('not asked for: add --log-file')
   if (logFile.unreadable !== null) return startLine.skipped('the log file cannot be read')
   if (logFile.startedOnPort === null)
-    return status !== null && cannotShow.includes(status.logging.level)
+    return status !== null && hidesInfo.includes(status.logging.level)
       ? startLine.skipped(`it is an INFO line, and the level is ${status.logging.level.toUpperCase()}`)
       : startLine.problem(
           `no line "PrometheusReporter listening on :PORT" in ${logFile.path}`,
@@ -95,13 +95,13 @@ function checkFormatter(facts: Facts): Check {
 function checkLevel(facts: Facts): Check {
   if (facts.status === null) return level.skipped(withoutConsumer(facts))
   const { level: name } = facts.status.logging
-  const hint =
-    name === 'debug'
-      ? ': lines for single records too; LOG_LEVEL=INFO is meant for every day'
-      : cannotShow.includes(name)
-        ? ': no start line and no checkpoints are written; LOG_LEVEL=INFO shows them'
-        : ''
-  return level.ok(name.toUpperCase() + hint)
+  const told = name.toUpperCase()
+  if (name === 'debug') return level.ok(`${told}: lines about single records too; INFO is meant for every day`)
+  if (name === 'warning')
+    return level.ok(`${told}: neither the start line nor checkpoints are written; INFO shows them`)
+  return name === 'info'
+    ? level.ok(told)
+    : level.problem(`${told}: the warnings before a failure are not written`, 'start the consumer with LOG_LEVEL=INFO')
 }
 
 function checkLines(texts: readonly string[]): Check {

@@ -39,7 +39,7 @@ function checkEndpoint({ consumer, exposition, expositionFault }: Facts): Check 
   if (answer.status === 401 || answer.status === 403)
     return endpoint.problem(
       `${answer.url} refuses access (${answer.status})`,
-      'name a user that the proxy before it knows: --url http://USER:PASSWORD@HOST:PORT',
+      'name a user that the proxy before it knows: USER:PASSWORD@ before the host in --url',
     )
   if (answer.status === 500) return endpoint.problem(`${answer.url} fails (500)`, 'see the log of the consumer')
   if (answer.status !== 200) return endpoint.problem(`${answer.url} answered ${answer.status}`, otherProgram)
@@ -55,7 +55,7 @@ function checkEndpoint({ consumer, exposition, expositionFault }: Facts): Check 
 
 function checkContentType({ consumer }: Facts): Check {
   const answer = answered(consumer)
-  if (answer === null) return contentType.skipped(consumer === null ? notAsked : 'the consumer does not answer')
+  if (answer === null) return contentType.skipped(consumer === null ? notAsked : 'no consumer answers')
   const type = answer.contentType ?? 'none'
   if (/^text\/plain\s*;(.*;)?\s*version=0\.0\.4\s*(;|$)/.test(type)) return contentType.ok(type)
   return contentType.problem(

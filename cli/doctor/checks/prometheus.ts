@@ -32,10 +32,12 @@ export function prometheus(facts: Facts): readonly Check[] {
     [firing, checkFiring],
     [alertmanagers, checkAlertmanagers],
   ]
-  const reason = 'not asked for: add --prometheus'
+  // What keeps Prometheus from answering is told once, with the target.
+  const isAway = seen !== null && readTargets(seen.targets).value === undefined
   return checks.map(([check, judge]) => {
-    if (seen !== null) return judge(facts, seen)
-    return check === alertmanagers && facts.alertmanager !== null ? judgeAlertmanager(facts) : check.skipped(reason)
+    if (seen !== null && (!isAway || check === target)) return judge(facts, seen)
+    if (check === alertmanagers && facts.alertmanager !== null) return judgeAlertmanager(facts)
+    return check.skipped(isAway ? 'Prometheus does not answer' : 'not asked for: add --prometheus')
   })
 }
 
@@ -73,7 +75,6 @@ const freshSeconds = 120
 
 function checkSamples({ job }: Facts, { queries }: PrometheusSeen): Check {
   const age = readValue(queries.sampleAgeSeconds)
-  if (!queries.sampleAgeSeconds.reached) return samples.skipped('Prometheus does not answer')
   if (age === undefined || age === null)
     return samples.problem(
       `none of job ${job} within 5 minutes`,
@@ -171,5 +172,5 @@ function judgeAlertmanager({ alertmanager: answer }: Facts): Check {
   if (!answer?.reached) return alertmanagers.problem(`${answer?.url}: ${answer?.detail}`, fix)
   if (answer.status !== 200 || !answer.body.includes('"versionInfo"'))
     return alertmanagers.problem(`${answer.url} answered ${answer.status}, not as Alertmanager does`, fix)
-  return alertmanagers.ok(`${answer.url} answers; whether Prometheus sends to it is not asked for: add --prometheus`)
+  return alertmanagers.ok(`${answer.url} answers; whether Prometheus sends to it, --prometheus tells`)
 }

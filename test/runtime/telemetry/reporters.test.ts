@@ -250,7 +250,7 @@ describe('IcebergSinkMetrics', () => {
     })
   })
 
-  it('takes what map cannot know, and ignores amounts that are none', async () => {
+  it('takes what map cannot know, keeps it when another is made, and ignores amounts that are none', async () => {
     const registry = new Registry()
     const sink = new IcebergSinkMetrics({ registry })
     sink.written(500)
@@ -258,6 +258,7 @@ describe('IcebergSinkMetrics', () => {
     sink.writeFailed()
     sink.writeLatency(1250)
     sink.batchSize(20, 'errors')
+    IcebergSinkMetrics({ registry })
     for (const none of [-1, Number.NaN, Number.POSITIVE_INFINITY]) {
       sink.written(none)
       sink.writeLatency(none)
