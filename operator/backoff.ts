@@ -10,6 +10,12 @@ export interface BackoffRange {
  * not come back together (https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/).
  * `failures` counts from 1; `random` is in [0, 1).
  */
-export function fullJitterMs({ leastMs, mostMs }: BackoffRange, failures: number, random: number): number {
-  return Math.min(mostMs, leastMs * 2 ** (failures - 1)) * random
-}
+export const fullJitterMs = (range: BackoffRange, failures: number, random: number): number =>
+  ceilingMs(range, failures) * random
+
+/** From half of the ceiling up: for where a pause has to be one. */
+export const equalJitterMs = (range: BackoffRange, failures: number, random: number): number =>
+  ceilingMs(range, failures) * (0.5 + 0.5 * random)
+
+const ceilingMs = ({ leastMs, mostMs }: BackoffRange, failures: number) =>
+  Math.min(mostMs, leastMs * 2 ** (failures - 1))

@@ -121,9 +121,11 @@ function sendOnce(
 ): Promise<IncomingMessage> {
   return new Promise((resolve, reject) => {
     const url = new URL(server + request.path)
+    // Node gives no length to the body of a DELETE by itself: the server would take it for the next request.
+    const length = request.body === undefined ? {} : { 'content-length': String(Buffer.byteLength(request.body)) }
     const outgoing = (url.protocol === 'http:' ? httpRequest : httpsRequest)(url, {
       method: request.method,
-      headers: { ...headers, ...request.headers },
+      headers: { ...headers, ...request.headers, ...length },
       auth,
       agent: agents[pool],
       signal: request.signal,

@@ -123,7 +123,7 @@ export class KubernetesClient implements Kubernetes {
       response.opened.destroy()
     }
     // A stream that was destroyed before its end ends without an error.
-    if (!response.opened.complete) throw unanswered(what, signal.aborted ? 'aborted' : 'the watch broke')
+    if (!response.opened.complete) throw unanswered(what, signal.aborted ? String(signal.reason) : 'the watch broke')
   }
 
   apply(

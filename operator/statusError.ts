@@ -33,8 +33,14 @@ const byHttpStatus: Readonly<Record<number, KubernetesErrorCode>> = {
   429: 'TooManyRequests',
 }
 
-const codeOf = (reason: string | undefined, httpStatus: number): KubernetesErrorCode =>
-  byReason[reason ?? ''] ?? byHttpStatus[httpStatus] ?? (httpStatus >= 500 ? 'Unavailable' : 'Refused')
+/** Server-side apply of a field that the schema does not have: answered as 500, and no better the next time (1.34). */
+const schemaMismatch = /^failed to create typed patch object/
+
+const codeOf = ({ reason, message = '' }: Status, httpStatus: number): KubernetesErrorCode =>
+  (schemaMismatch.test(message) ? 'Invalid' : undefined) ??
+  byReason[reason ?? ''] ??
+  byHttpStatus[httpStatus] ??
+  (httpStatus >= 500 ? 'Unavailable' : 'Refused')
 
 /** Messages of refused schemas list every mistake; the first of them tell enough. */
 const messageLimit = 2_000
@@ -48,10 +54,11 @@ function statusOf(body: unknown): Status {
  * counts as none, as the API server sends none.
  */
 export function answeredError(what: string, httpStatus: number, body: unknown, retryAfter?: string): KubernetesError {
-  const { reason, message, details } = statusOf(body)
+  const status = statusOf(body)
+  const { message, details } = status
   const seconds = Number(retryAfter ?? details?.retryAfterSeconds)
   return new KubernetesError(
-    codeOf(reason, httpStatus),
+    codeOf(status, httpStatus),
     httpStatus,
     `${what}: ${(message ?? `the API server answered ${httpStatus} without a reason`).slice(0, messageLimit)}`,
     { retryAfterMs: Number.isFinite(seconds) && seconds >= 0 ? seconds * 1000 : undefined },
