@@ -4,7 +4,7 @@ import { type ConsumerOptions, type ConsumerResult, runConsumer } from '../runti
 import { setupLogging } from '../runtime/telemetry/logging.ts'
 import { loggingFromEnvironment, parseLogLevel } from '../runtime/telemetry/logOptions.ts'
 import { logProcessWarnings } from '../runtime/telemetry/processWarnings.ts'
-import { packageVersion } from './version.ts'
+import { packageVersion } from '../runtime/version.ts'
 
 /** The environment wins over the manifest. On a terminal, where neither says otherwise, only warnings show, as text. */
 export async function consume(

@@ -3,6 +3,7 @@
  * help, suggestions. It knows no command's work.
  */
 import { Command, type CommanderError } from 'commander'
+import { packageVersion } from '../runtime/version.ts'
 import { register as doctor } from './doctorCommand.ts'
 import { CommandError, type Failure, failureLine } from './errors.ts'
 import { register as generate } from './generateCommand.ts'
@@ -12,7 +13,6 @@ import { register as render } from './renderCommand.ts'
 import { register as run } from './runCommand.ts'
 import { register as status } from './statusCommand.ts'
 import { register as validate } from './validateCommand.ts'
-import { packageVersion } from './version.ts'
 
 /** In the order of the help. */
 const commands: readonly Register[] = [run, produce, status, validate, render, doctor, generate]

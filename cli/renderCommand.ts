@@ -6,9 +6,9 @@ import { type Command, InvalidArgumentError, Option } from 'commander'
 import { dump } from 'js-yaml'
 import { desiredChildren } from '../operator/desired/index.ts'
 import { replicasOf } from '../operator/desired/scaling.ts'
+import { packageVersion } from '../runtime/version.ts'
 import { type CommandIo, required } from './io.ts'
 import { loadManifest } from './manifest.ts'
-import { packageVersion } from './version.ts'
 
 interface Flags {
   readonly file?: string

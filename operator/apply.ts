@@ -4,7 +4,7 @@
  * somebody else made, and never decides what the children are.
  */
 import { createHash } from 'node:crypto'
-import { type AvailableKinds, type Children, hashAnnotation, type ObservedChild, observe } from './children.ts'
+import { type AvailableKinds, type Children, hashAnnotation, type ObservedChild } from './children.ts'
 import { managedBy, operatorName } from './desired/child.ts'
 import { type ChildKindName, childKinds } from './desired/index.ts'
 import { type Kubernetes, KubernetesError, type KubernetesObject } from './kubernetes.ts'
@@ -41,6 +41,8 @@ export interface ApplyPorts {
   readonly children: Children
   available(): AvailableKinds
   readonly occupied: OccupiedNames
+  /** Called with the answer to each write of a child. */
+  written(kind: ChildKindName, stored: KubernetesObject): void
 }
 
 export interface ApplyRequest {
@@ -77,9 +79,10 @@ async function applyChild(
   object: KubernetesObject,
   kind: ChildKindName,
   { ownerUid, waiting }: ApplyRequest,
-  { kubernetes, children, available, occupied }: ApplyPorts,
+  ports: ApplyPorts,
 ): Promise<Applied> {
-  if (!available().has(kind)) return { state: 'Missing' }
+  const { kubernetes, children, occupied } = ports
+  if (!ports.available().has(kind)) return { state: 'Missing' }
   if (waiting(kind)) return { state: 'Waiting' }
   const { name, namespace = '' } = object.metadata
   const hash = createHash('sha256').update(JSON.stringify(object)).digest('hex').slice(0, 16)
@@ -93,7 +96,7 @@ async function applyChild(
     const annotations = { ...object.metadata.annotations, [hashAnnotation]: hash }
     const hashed = { ...object, metadata: { ...object.metadata, annotations } }
     const stored = await kubernetes.apply(hashed, { fieldManager: operatorName })
-    children.recordWrite(observe({ ...stored, kind }))
+    ports.written(kind, stored)
     return { state: 'Applied', repaired: sameHash && wasChanged }
   } catch (error) {
     return refused(error, childKinds[kind].optional)

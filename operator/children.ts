@@ -58,7 +58,7 @@ export function observe(object: KubernetesObject): ObservedChild {
 const isForeign = ({ manager = '', subresource }: ManagedFields) => !subresource && !expectedManagers.test(manager)
 
 /** Resource versions of one API server are decimal numbers that grow (KEP-5504). */
-const isNewer = (one: string, other: string): boolean => BigInt(one) > BigInt(other)
+export const isNewer = (one: string, other: string): boolean => BigInt(one) > BigInt(other)
 
 export class Children {
   readonly #byKey = new Map<string, ObservedChild>()

@@ -5,7 +5,7 @@
 import { createHash } from 'node:crypto'
 import type { HealthConsumer } from '../crds/healthconsumer.ts'
 import { namespaceOf } from './desired/child.ts'
-import { dependenciesOf } from './desired/references.ts'
+import { type Dependency, dependenciesOf } from './desired/references.ts'
 import type { Kind, Kubernetes } from './kubernetes.ts'
 import type { MissingDependency } from './status.ts'
 
@@ -31,8 +31,12 @@ export interface DependencyReport {
 
 interface DependencyPorts {
   readonly kubernetes: Kubernetes
-  /** Resource version of an object that is there. */
-  versionOf(kind: DependencyKind, namespace: string, name: string): string | undefined
+  readonly state: {
+    /** Resource version of an object that is there. */
+    versionOf(kind: DependencyKind, namespace: string, name: string): string | undefined
+    /** Called with what a HealthConsumer names, each time it is looked at. */
+    depends(key: string, namespace: string, dependencies: readonly Dependency[]): void
+  }
 }
 
 interface Content {
@@ -41,7 +45,7 @@ interface Content {
   readonly hash: string
 }
 
-export function createDependencies({ kubernetes, versionOf }: DependencyPorts) {
+export function createDependencies({ kubernetes, state }: DependencyPorts) {
   const contents = new Map<string, Content>()
 
   /** Read again only when its version changed. */
@@ -62,9 +66,11 @@ export function createDependencies({ kubernetes, versionOf }: DependencyPorts) {
     const namespace = namespaceOf(resource)
     const missing: MissingDependency[] = []
     const hashes: string[] = []
-    for (const dependency of dependenciesOf(resource)) {
+    const dependencies = dependenciesOf(resource)
+    state.depends(`${namespace}/${resource.metadata.name}`, namespace, dependencies)
+    for (const dependency of dependencies) {
       const { kind, name, optional, rolls, keys } = dependency
-      const version = versionOf(kind, namespace, name)
+      const version = state.versionOf(kind, namespace, name)
       if (version === undefined) {
         contents.delete(`${kind}/${namespace}/${name}`)
         if (!optional) missing.push(dependency)

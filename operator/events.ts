@@ -7,7 +7,15 @@ import type { HealthConsumerStatus } from '../crds/healthconsumer.ts'
 import type { Logger } from '../runtime/contract/logger.ts'
 import type { ApplyOutcome } from './apply.ts'
 import { operatorName } from './desired/child.ts'
-import type { Kubernetes, KubernetesObject } from './kubernetes.ts'
+import type { Kind, Kubernetes, KubernetesObject } from './kubernetes.ts'
+
+export const eventKind: Kind = {
+  group: 'events.k8s.io',
+  version: 'v1',
+  kind: 'Event',
+  plural: 'events',
+  namespaced: true,
+}
 
 /** Never rejects: an event that is lost is not worth a reconcile. */
 export type RecordEvents = (

@@ -38,6 +38,12 @@ export const podSelector = (resource: HealthConsumer) => ({
   'app.kubernetes.io/instance': resource.metadata.name,
 })
 
+/** The pods of all HealthConsumers. */
+export const podsSelector = {
+  'app.kubernetes.io/name': 'healthconsumer',
+  'app.kubernetes.io/component': 'consumer',
+} as const
+
 /** By which the operator knows its own. */
 export const managedBy = { 'app.kubernetes.io/managed-by': operatorName } as const
 
