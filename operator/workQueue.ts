@@ -45,11 +45,12 @@ export class WorkQueue {
   readonly #retries: TokenBucket
   /** Waiting for a worker, with the time since when; in order. */
   readonly #ready = new Map<string, number>()
-  readonly #working = new Map<string, Promise<void>>()
+  readonly #working = new Set<string>()
   /** Added while they were worked on, with the time. */
   readonly #again = new Map<string, number>()
   readonly #delayed = new Map<string, Delayed>()
   readonly #failures = new Map<string, number>()
+  readonly #stopped = Promise.withResolvers<void>()
   #isStopped = false
 
   constructor(options: WorkQueueOptions) {
@@ -62,7 +63,8 @@ export class WorkQueue {
     const queue = this.#working.has(key) ? this.#again : this.#ready
     if (queue.has(key)) return
     queue.set(key, this.#options.clock.now())
-    this.#begin()
+    // A moment later: those who add it now, mean the same work.
+    queueMicrotask(() => this.#begin())
   }
 
   /** Of several the earliest counts. */
@@ -97,7 +99,7 @@ export class WorkQueue {
     for (const { cancelling } of this.#delayed.values()) cancelling.abort()
     this.#delayed.clear()
     this.#ready.clear()
-    await Promise.all(this.#working.values())
+    if (this.#working.size > 0) await this.#stopped.promise
   }
 
   #begin(): void {
@@ -106,11 +108,8 @@ export class WorkQueue {
       if (this.#working.size >= workers) break
       this.#ready.delete(key)
       observer?.begun?.(clock.now() - addedMs)
-      // Begun a moment later: by then the key counts as worked on, also for the work itself.
-      this.#working.set(
-        key,
-        Promise.resolve().then(() => this.#work(key)),
-      )
+      this.#working.add(key)
+      void this.#work(key)
     }
     observer?.depth?.(this.#ready.size)
   }
@@ -130,6 +129,7 @@ export class WorkQueue {
       const addedMs = this.#again.get(key)
       this.#again.delete(key)
       if (addedMs !== undefined && !this.#isStopped) this.#ready.set(key, addedMs)
+      if (this.#isStopped && this.#working.size === 0) this.#stopped.resolve()
       this.#begin()
     }
   }
