@@ -104,6 +104,7 @@ export class LeaderElection {
     const timer = AbortSignal.any([this.lost, cutting.signal])
     clock.sleep(this.#renewDeadlineMs / 2, timer).then(() => cutting.abort(new Error('no answer in time')), ignore)
     try {
+      // After a pause this may come before the watch over it does.
       if (this.#renewedMs !== undefined && !this.isLeading()) return this.#lose()
       if (!this.isLeading()) await this.#look(timer)
       if (this.#isOthers() && this.#runsOutMs() > 0) return
@@ -147,7 +148,6 @@ export class LeaderElection {
     this.#see(await kubernetes.write(lease, signal))
     const isFirst = this.#renewedMs === undefined
     if (ending.aborted) return
-    if (!isFirst && !this.isLeading()) return this.#lose()
     // An answer may come so late that it is worth nothing.
     if (begunMs + this.#renewDeadlineMs <= clock.now()) return
     this.#renewedMs = begunMs

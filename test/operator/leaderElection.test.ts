@@ -3,7 +3,13 @@ import { test } from 'node:test'
 import fc from 'fast-check'
 import type { Clock } from '../../operator/clock.ts'
 import { InMemoryKubernetes } from '../../operator/inMemoryKubernetes.ts'
-import { type Kubernetes, KubernetesError, type KubernetesErrorCode } from '../../operator/kubernetes.ts'
+import {
+  type Kubernetes,
+  KubernetesError,
+  type KubernetesErrorCode,
+  type KubernetesObject,
+  type Reference,
+} from '../../operator/kubernetes.ts'
 import { LeaderElection } from '../../operator/leaderElection.ts'
 import { leaseKind } from '../../operator/lease.ts'
 import { silentLogger } from '../kafka/broker.ts'
@@ -217,6 +223,56 @@ class PausedClock implements Clock {
     this.#resumed = this.#clock.sleep(ms, new AbortController().signal)
   }
 }
+
+test('a renewal counts from when it was sent, and one that was answered after the time has lost', async () => {
+  for (const [answerMs, isLost] of [
+    [7000, false],
+    [11_000, true],
+  ] as const) {
+    const { clock, kubernetes } = world()
+    const late = { ms: 0 }
+    const write: Kubernetes['write'] = async object => {
+      const answer = await kubernetes.write(object)
+      if (late.ms > 0) await clock.sleep(late.ms, new AbortController().signal)
+      return answer
+    }
+    const a = elect({ get: reference => kubernetes.get(reference), write }, clock, 'a')
+    await a.election.leading
+    await clock.pass(1000)
+    late.ms = answerMs
+    const writes = kubernetes.requests.length
+    await clock.until('a renewal is under way', () => kubernetes.requests.length > writes)
+    const sentMs = clock.now()
+    kubernetes.intercept = () => {
+      throw new KubernetesError('Unavailable', 503, 'no')
+    }
+    // The renewal of before was sent a moment earlier.
+    await clock.until('it has lost', () => a.election.lost.aborted || clock.now() > sentMs + 9500)
+    assert.equal(a.election.lost.aborted, isLost)
+    await clock.until('it has lost', () => a.election.lost.aborted)
+    assert.ok(clock.now() - sentMs <= 10_000)
+  }
+})
+
+test('a leader that was paused for too long has lost, also where nobody else wanted to lead', async () => {
+  const { clock, kubernetes } = world()
+  const paused = new PausedClock(clock)
+  const port = {
+    get: (reference: Reference) => kubernetes.get(reference),
+    write: async (object: KubernetesObject) => {
+      const answer = await kubernetes.write(object)
+      await clock.sleep(200, new AbortController().signal)
+      return paused.late(Promise.resolve(answer))
+    },
+  }
+  const a = elect(port, paused, 'a')
+  await clock.until('it leads', () => a.election.isLeading())
+  const writes = kubernetes.requests.length
+  await clock.until('a renewal is under way', () => kubernetes.requests.length > writes)
+  paused.pause(12_000)
+  await clock.pass(12_500)
+  assert.deepEqual([a.election.lost.aborted, a.told], [true, [true, false]])
+})
 
 test('never do two lead, however they are paused, cut off and answered late', async () => {
   const trouble = fc.record({
