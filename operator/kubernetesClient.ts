@@ -126,7 +126,7 @@ export class KubernetesClient implements Kubernetes {
     if (!response.opened.complete) throw unanswered(what, signal.aborted ? String(signal.reason) : 'the watch broke')
   }
 
-  apply(
+  async apply(
     object: KubernetesObject,
     { fieldManager, subresource, dryRun, signal }: ApplyOptions,
   ): Promise<KubernetesObject> {
@@ -135,7 +135,7 @@ export class KubernetesClient implements Kubernetes {
     return this.#object('PATCH', withQuery(path, query), { contentType: applyPatch, body: object, signal })
   }
 
-  write(object: KubernetesObject, signal?: AbortSignal): Promise<KubernetesObject> {
+  async write(object: KubernetesObject, signal?: AbortSignal): Promise<KubernetesObject> {
     const reference = this.#referenceOf(object)
     const strict = (path: string) => withQuery(path, { fieldValidation: 'Strict' })
     return object.metadata.resourceVersion === undefined
