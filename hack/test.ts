@@ -29,7 +29,7 @@ const suites: readonly Suite[] = [
   {
     name: 'unit',
     what: 'one module at a time, in memory',
-    files: ['test/{crds,runtime,monitoring,cli}/**/*.test.ts'],
+    files: ['test/{crds,runtime,monitoring,operator,cli}/**/*.test.ts'],
     concurrency: 2,
   },
   { name: 'readers', what: 'tables through pyiceberg, DuckDB and Iceberg Java', files: ['test/readers/**/*.test.ts'] },
@@ -44,6 +44,12 @@ const suites: readonly Suite[] = [
     name: 'prometheus',
     what: 'rules, scrape and queries on a real Prometheus and Alertmanager',
     files: ['test/prometheus/**/*.test.ts'],
+  },
+  {
+    name: 'controlplane',
+    what: 'the operator on a real API server, watches through faults, leaders that die',
+    files: ['test/controlplane/**/*.test.ts'],
+    concurrency: 2,
   },
   { name: 'faults', what: 'kills, pauses, lost responses', files: ['test/faults/**/*.test.ts'] },
   {
