@@ -29,7 +29,7 @@ export interface LeaderElectionOptions {
 }
 
 /** Those who wait for the lease ask again after up to 1 + this times `retryMs`. */
-const jitter = 1.2
+const jitter = 0.2
 
 export class LeaderElection {
   /** Resolves when this process leads for the first time. Stays pending where it never does. */

@@ -19,7 +19,7 @@ interface Process {
 }
 
 /** The lease's time, what passes between two looks at it, and what a machine under load takes. */
-const takeoverSeconds = 15 + 4.4 + 5
+const takeoverSeconds = 15 + 2.4 + 5
 
 test('a leader that dies, sleeps or leaves is followed by exactly one', async t => {
   const a = await started(t, 'a')
@@ -46,7 +46,7 @@ test('a leader that dies, sleeps or leaves is followed by exactly one', async t 
   c.child.kill('SIGTERM')
   assert.equal((await left)[0], 0)
   assert.deepEqual(c.said, ['leading', 'released'])
-  await until('d leads', () => d.said.includes('leading'), 4.4 + 5)
+  await until('d leads', () => d.said.includes('leading'), 2.4 + 5)
 
   await until('d writes', async () => (await writersInOrder()).at(-1) === 'd')
   assert.deepEqual(await writersInOrder(), ['a', 'b', 'c', 'd'])
