@@ -213,6 +213,20 @@ test('a request ends when its signal aborts, also while it waits for its turn', 
   assert.equal((await errorOf(client.get(reference, signal))).code, 'Unavailable')
 })
 
+test('a watch that is open ends when its signal aborts', async t => {
+  const { client } = await world(
+    t,
+    (_, response) => void response.writeHead(200).write(`${JSON.stringify({ type: 'ADDED', object: configMap })}\n`),
+  )
+  const stopping = new AbortController()
+  const options = { resourceVersion: '1', timeoutSeconds: 60, signal: stopping.signal }
+  const watch = client.watch(kinds.ConfigMap, options)[Symbol.asyncIterator]()
+  assert.equal((await watch.next()).value.type, 'ADDED')
+  const next = watch.next()
+  stopping.abort()
+  assert.equal((await errorOf(next)).code, 'Unavailable')
+})
+
 test('200 requests use few connections, and a watch none of them', async t => {
   const { client, connections, seen } = await world(t, (request, response, body) =>
     request.url!.includes('watch=') ? void response.writeHead(200).write('\n') : found(request, response, body),

@@ -178,6 +178,24 @@ test('versions that are forgotten again and again do not make a storm of lists',
   assert.ok(requests('list') <= 30, `${requests('list')}`)
 })
 
+test('a watch that lived makes the failures before it forgotten', async t => {
+  const { clock, kubernetes, listWatch, start, requests } = world(t)
+  start()
+  await listWatch.synced
+  const broken = new KubernetesError('Unavailable', 0, 'connection reset')
+  kubernetes.intercept = () => {
+    throw broken
+  }
+  kubernetes.endWatches(broken)
+  await clock.pass(60_000)
+  kubernetes.intercept = undefined
+  await clock.pass(30_000)
+  const before = requests('watch')
+  kubernetes.endWatches(broken)
+  await clock.pass(500)
+  assert.equal(requests('watch'), before + 1)
+})
+
 test('a watch that hangs beyond its time is cut', async t => {
   const { clock, kubernetes, failures, listWatch, start, write, told, requests } = world(t, {
     limits: { watchSeconds: [60, 60], graceMs: 5000 },
@@ -316,6 +334,19 @@ test('a handler that throws loses nothing of what follows', async t => {
       ['Error: no', 'Error: a=1'],
     ],
   )
+})
+
+test('a list that is under way at a stop is not told', async t => {
+  const { clock, kubernetes, told, stopping, start, write, requests } = world(t)
+  await write('a', '1')
+  kubernetes.intercept = () => clock.sleep(1000, new AbortController().signal)
+  const running = start()
+  await clock.pass(100)
+  assert.equal(requests('list'), 1)
+  stopping.abort()
+  await clock.pass(2000)
+  await running
+  assert.deepEqual(told, [])
 })
 
 test('nothing is told after a stop, and nothing is left behind', async t => {
