@@ -3,8 +3,9 @@
  * nothing and asks nobody.
  */
 import { createHash } from 'node:crypto'
+import { kind as ownerKind } from '../crds/healthconsumer.ts'
 import { operatorName } from './desired/child.ts'
-import { type ChildKindName, childKinds } from './desired/index.ts'
+import type { ChildKindName } from './desired/index.ts'
 import type { KubernetesObject, ManagedFields } from './kubernetes.ts'
 
 /** On every child: digest of what was last applied. */
@@ -17,8 +18,10 @@ export interface ObservedChild {
   readonly name: string
   readonly uid: string
   readonly resourceVersion: string
-  /** Of the HealthConsumer that controls it. */
+  /** Of what controls it. */
   readonly ownerUid: string | undefined
+  /** Name of the HealthConsumer that controls it, in the same namespace. */
+  readonly consumer: string | undefined
   readonly appliedHash: string | undefined
   /** Digest of the fields that are ours by server-side apply; it changes when somebody else sets or removes one. */
   readonly ours: string
@@ -28,7 +31,7 @@ export interface ObservedChild {
   readonly ownsReplicas: boolean
 }
 
-export const childKey = (kind: string, namespace: string, name: string): string => `${kind}/${namespace}/${name}`
+const childKey = (kind: string, namespace: string, name: string): string => `${kind}/${namespace}/${name}`
 const keyOf = ({ kind, namespace, name }: ObservedChild) => childKey(kind, namespace, name)
 
 /** Who sets fields of children as a matter of course: they are no reason to look twice. */
@@ -40,6 +43,7 @@ export function observe(object: KubernetesObject): ObservedChild {
   const applied = fields.find(({ manager, operation, subresource }) => {
     return manager === operatorName && operation === 'Apply' && !subresource
   })
+  const owner = metadata.ownerReferences?.find(({ controller }) => controller)
   const ownFields = JSON.stringify((applied as { fieldsV1?: unknown } | undefined)?.fieldsV1 ?? null)
   return {
     kind: object.kind as ChildKindName,
@@ -47,7 +51,8 @@ export function observe(object: KubernetesObject): ObservedChild {
     name: metadata.name,
     uid: metadata.uid ?? '',
     resourceVersion: metadata.resourceVersion ?? '0',
-    ownerUid: metadata.ownerReferences?.find(({ controller }) => controller)?.uid,
+    ownerUid: owner?.uid,
+    consumer: owner?.kind === ownerKind ? owner.name : undefined,
     appliedHash: metadata.annotations?.[hashAnnotation],
     ours: createHash('sha1').update(ownFields).digest('base64'),
     touched: fields.some(isForeign),
@@ -63,8 +68,8 @@ export const isNewer = (one: string, other: string): boolean => BigInt(one) > Bi
 export class Children {
   readonly #byKey = new Map<string, ObservedChild>()
   readonly #keysByOwner = new Map<string, Set<string>>()
-  /** Our fields as the last write left them, by uid. */
-  readonly #settled = new Map<string, string>()
+  /** As our last write left them, by uid. */
+  readonly #settled = new Map<string, Pick<ObservedChild, 'ours' | 'appliedHash'>>()
 
   get(kind: ChildKindName, namespace: string, name: string): ObservedChild | undefined {
     return this.#byKey.get(childKey(kind, namespace, name))
@@ -76,7 +81,7 @@ export class Children {
 
   /** From the answer to our write. */
   recordWrite(child: ObservedChild): void {
-    this.#settled.set(child.uid, child.ours)
+    this.#settle(child)
     this.record(child)
   }
 
@@ -86,16 +91,22 @@ export class Children {
    */
   wasChanged(child: ObservedChild): boolean {
     const settled = this.#settled.get(child.uid)
-    if (settled !== undefined) return settled !== child.ours
-    if (!child.touched) this.#settled.set(child.uid, child.ours)
+    if (settled !== undefined) return settled.ours !== child.ours
+    if (!child.touched) this.#settle(child)
     return child.touched
+  }
+
+  /** Hash of what was last applied, whatever the annotation says by now. */
+  settledHash(child: ObservedChild): string | undefined {
+    return (this.#settled.get(child.uid) ?? child).appliedHash
   }
 
   /** From a watch or from the answer to a write, whichever comes first. Returns whether it was news. */
   record(child: ObservedChild): boolean {
     const key = keyOf(child)
     const known = this.#byKey.get(key)
-    if (known?.uid === child.uid && !isNewer(child.resourceVersion, known.resourceVersion)) return false
+    // Also of another uid: what was here before may still be told after what we made in its place.
+    if (known !== undefined && !isNewer(child.resourceVersion, known.resourceVersion)) return false
     if (known !== undefined) this.#unlink(key, known)
     this.#byKey.set(key, child)
     if (child.ownerUid !== undefined) {
@@ -115,6 +126,10 @@ export class Children {
     this.#settled.delete(child.uid)
   }
 
+  #settle({ uid, ours, appliedHash }: ObservedChild): void {
+    this.#settled.set(uid, { ours, appliedHash })
+  }
+
   #unlink(key: string, { ownerUid }: ObservedChild): void {
     if (ownerUid === undefined) return
     const keys = this.#keysByOwner.get(ownerUid)
@@ -122,7 +137,3 @@ export class Children {
     if (keys?.size === 0) this.#keysByOwner.delete(ownerUid)
   }
 }
-
-/** Names of the kinds that the API server knows now; optional ones come and go. */
-export type AvailableKinds = ReadonlySet<ChildKindName>
-export const allKinds: AvailableKinds = new Set(Object.keys(childKinds) as ChildKindName[])

@@ -5,16 +5,16 @@
  */
 import { apiVersion, group, type HealthConsumerStatus, kind, plural, version } from '../crds/healthconsumer.ts'
 import type { Logger } from '../runtime/contract/logger.ts'
-import { type AvailableKinds, Children, isNewer, type ObservedChild, observe } from './children.ts'
+import { Children, isNewer, type ObservedChild, observe } from './children.ts'
 import type { Clock } from './clock.ts'
-import { type DependencyKind, dependencyKinds } from './dependencies.ts'
 import { managedBy, podsSelector } from './desired/child.ts'
 import { type ChildKindName, childKinds } from './desired/index.ts'
-import type { Dependency } from './desired/references.ts'
 import type { Kind, Kubernetes, KubernetesObject } from './kubernetes.ts'
 import type { ListWatchLimits, ListWatchOptions } from './listWatch.ts'
+import { ProvidedObjects } from './providedObjects.ts'
 import { Watched } from './watches.ts'
 import { type DeploymentFacts, deploymentFacts, type PodFacts, podFacts } from './workload.ts'
+import { Workloads } from './workloads.ts'
 
 export const healthConsumerKind: Kind = { group, version, kind, plural, namespaced: true }
 const podKind: Kind = { group: '', version: 'v1', kind: 'Pod', plural: 'pods', namespaced: true }
@@ -42,24 +42,18 @@ const selector = (labels: Readonly<Record<string, string>>, operator = '=') =>
     .join(',')
 
 /** What the watches of all kinds have in common. */
-type AnyWatch = Pick<Watched<never>, 'isThere' | 'lastEventMs' | 'synced' | 'run'>
+type AnyWatch = Pick<Watched<never>, 'kind' | 'isThere' | 'lastEventMs' | 'synced' | 'run'>
 
 export class ClusterState {
   readonly children = new Children()
+  readonly workloads = new Workloads()
+  readonly provided: ProvidedObjects
   readonly #options: ClusterStateOptions
   readonly #consumers: Watched<KubernetesObject>
   readonly #childWatches: ReadonlyMap<ChildKindName, AnyWatch>
   readonly #pods: Watched<PodFacts>
-  readonly #provided: ReadonlyMap<DependencyKind, Watched<Provided>>
-  readonly #keyByUid = new Map<string, string>()
-  readonly #deployments = new Map<string, { readonly resourceVersion: string; readonly facts: DeploymentFacts }>()
-  readonly #podsByKey = new Map<string, Map<string, PodFacts>>()
-  /** Who names an object: the object -> keys of HealthConsumers. */
-  readonly #dependents = new Map<string, Set<string>>()
   /** Status as this process wrote it last, by uid. */
   readonly #written = new Map<string, { readonly resourceVersion: string; readonly status: HealthConsumerStatus }>()
-  /** Kinds that were there at some time. */
-  readonly #known = new Set<ChildKindName>()
   #isSynced = false
 
   constructor(options: ClusterStateOptions) {
@@ -78,14 +72,17 @@ export class ClusterState {
       changed: now => this.#podChanged(now),
       gone: last => this.#podGone(last),
     })
-    this.#provided = new Map(
-      (Object.keys(dependencyKinds) as DependencyKind[]).map(name => [name, this.#watchProvided(name)]),
-    )
+    // Our own ConfigMaps are watched as children.
+    const othersOnly = selector(managedBy, '!=')
+    this.provided = new ProvidedObjects({ ...options, othersOnly, concerned: key => this.#tell(key) })
   }
 
-  /** Milliseconds since the epoch: when the least lively watch last heard anything. */
-  get lastEventMs(): number {
-    return Math.min(...this.#watches.map(({ lastEventMs }) => lastEventMs))
+  /** When the least lively watch of each kind last heard anything, in milliseconds since the epoch. */
+  lastEventMs(): ReadonlyMap<string, number> {
+    const times = new Map<string, number>()
+    for (const { kind, lastEventMs } of this.#watches)
+      times.set(kind.kind, Math.min(lastEventMs, times.get(kind.kind) ?? lastEventMs))
+    return times
   }
 
   /** Whether everything was listed once. */
@@ -110,34 +107,8 @@ export class ClusterState {
   }
 
   /** Kinds of children that the API server has now. */
-  available(): AvailableKinds {
+  available(): ReadonlySet<ChildKindName> {
     return new Set([...this.#childWatches].filter(([, watched]) => watched.isThere).map(([name]) => name))
-  }
-
-  deployment(namespace: string, name: string): DeploymentFacts | undefined {
-    return this.#deployments.get(keyOf(namespace, name))?.facts
-  }
-
-  /** HealthConsumers that have pods. */
-  keysWithPods(): Iterable<string> {
-    return this.#podsByKey.keys()
-  }
-
-  pods(key: string): readonly PodFacts[] {
-    return [...(this.#podsByKey.get(key)?.values() ?? [])]
-  }
-
-  /** Resource version of an object that a HealthConsumer may name; undefined where it is not there. */
-  versionOf(of: DependencyKind, namespace: string, name: string): string | undefined {
-    return this.#provided.get(of)!.get(namespace, name)?.version
-  }
-
-  /** From now on the HealthConsumer is concerned by what it names. */
-  depends(key: string, namespace: string, dependencies: readonly Dependency[]): void {
-    for (const { kind: of, name } of dependencies) {
-      const object = `${of}/${namespace}/${name}`
-      this.#dependents.set(object, (this.#dependents.get(object) ?? new Set()).add(key))
-    }
   }
 
   /** The answer to a write of a child. */
@@ -149,7 +120,8 @@ export class ClusterState {
 
   /** The answer to a write of a status. */
   statusWritten({ metadata, status }: KubernetesObject): void {
-    const { uid = '', resourceVersion = '0' } = metadata
+    const { namespace = '', name, uid = '', resourceVersion = '0' } = metadata
+    if (this.#consumers.get(namespace, name)?.metadata.uid !== uid) return
     this.#written.set(uid, { resourceVersion, status: status as HealthConsumerStatus })
   }
 
@@ -160,7 +132,7 @@ export class ClusterState {
   }
 
   get #watches(): readonly AnyWatch[] {
-    return [this.#consumers, ...this.#childWatches.values(), this.#pods, ...this.#provided.values()]
+    return [this.#consumers, ...this.#childWatches.values(), this.#pods, ...this.provided.watches]
   }
 
   #tell(key: string): void {
@@ -183,60 +155,33 @@ export class ClusterState {
 
   #watchChildren(name: ChildKindName): AnyWatch {
     const labelSelector = selector(managedBy)
-    const observer = { listed: () => this.#kindListed(name) }
     if (name === 'Deployment')
       return this.#watch<ObservedDeployment>(childKinds[name], {
         labelSelector,
-        observer,
         project: object => ({ child: observe(object), facts: deploymentFacts(object) }),
         changed: ({ child, facts }) => {
           this.#deploymentSeen(child, facts)
           this.#childSeen(child)
         },
-        gone: ({ child }) => {
-          this.#deployments.delete(keyOf(child.namespace, child.name))
+        gone: ({ child, facts }) => {
+          this.workloads.deploymentGone(keyOf(child.namespace, child.name), facts)
           this.#childGone(child)
         },
       })
     return this.#watch<ObservedChild>(childKinds[name], {
       labelSelector,
-      observer,
       metadataOnly: true,
+      // An API that was installed later, or again, concerns everybody.
+      observer: childKinds[name].optional ? { listed: () => this.#everybody() } : undefined,
       project: observe,
       changed: child => this.#childSeen(child),
       gone: child => this.#childGone(child),
     })
   }
 
-  #watchProvided(name: DependencyKind): Watched<Provided> {
-    const concerned = ({ namespace, name: object }: Provided) => {
-      for (const key of this.#dependents.get(`${name}/${namespace}/${object}`) ?? []) this.#tell(key)
-    }
-    return this.#watch<Provided>(dependencyKinds[name], {
-      // Our own ConfigMaps are watched as children.
-      ...(name === 'ConfigMap' && { labelSelector: selector(managedBy, '!=') }),
-      metadataOnly: true,
-      project: ({ metadata }) => ({
-        namespace: metadata.namespace ?? '',
-        name: metadata.name,
-        version: metadata.resourceVersion ?? '',
-      }),
-      changed: concerned,
-      gone: concerned,
-    })
-  }
-
-  /** An optional API that was installed later concerns everybody. */
-  #kindListed(name: ChildKindName): void {
-    if (this.#known.has(name)) return
-    this.#known.add(name)
-    this.#everybody()
-  }
-
   #consumerChanged(now: KubernetesObject, before: KubernetesObject | undefined): void {
     const { namespace, name, uid, generation, deletionTimestamp } = now.metadata
     const key = keyOf(namespace, name)
-    this.#keyByUid.set(uid ?? '', key)
     const status = now.status as HealthConsumerStatus | undefined
     this.#options.conditions(key, status?.conditions ?? [])
     const isSame = before?.metadata.generation === generation && !deletionTimestamp
@@ -246,48 +191,38 @@ export class ClusterState {
 
   #consumerGone({ metadata: { namespace, name, uid = '' } }: KubernetesObject): void {
     const key = keyOf(namespace, name)
-    this.#keyByUid.delete(uid)
     this.#written.delete(uid)
-    for (const keys of this.#dependents.values()) keys.delete(key)
+    this.provided.forget(key)
     this.#options.conditions(key, undefined)
     this.#tell(key)
   }
 
   #childSeen(child: ObservedChild): void {
-    if (this.children.record(child)) this.#ownerOf(child)
+    if (this.children.record(child)) this.#tellOwner(child)
   }
 
   #childGone(child: ObservedChild): void {
     this.children.remove(child)
-    this.#ownerOf(child)
+    this.#tellOwner(child)
   }
 
-  #ownerOf({ ownerUid }: ObservedChild): void {
-    const key = ownerUid === undefined ? undefined : this.#keyByUid.get(ownerUid)
-    if (key !== undefined) this.#tell(key)
+  /** By name: a HealthConsumer that was made anew waits for the children of the one before to be gone. */
+  #tellOwner({ namespace, consumer }: ObservedChild): void {
+    if (consumer !== undefined) this.#tell(keyOf(namespace, consumer))
   }
 
   #deploymentSeen({ namespace, name, resourceVersion }: ObservedChild, facts: DeploymentFacts): void {
-    const key = keyOf(namespace, name)
-    const known = this.#deployments.get(key)
-    if (known?.facts.uid === facts.uid && !isNewer(resourceVersion, known.resourceVersion)) return
-    this.#deployments.set(key, { resourceVersion, facts })
+    this.workloads.deploymentSeen(keyOf(namespace, name), resourceVersion, facts)
   }
 
   #podChanged(pod: PodFacts): void {
     const key = keyOf(pod.namespace, pod.consumer)
-    const pods = this.#podsByKey.get(key) ?? new Map<string, PodFacts>()
-    this.#podsByKey.set(key, pods)
-    const before = pods.get(pod.name)
-    pods.set(pod.name, pod)
-    if (JSON.stringify(before) !== JSON.stringify(pod)) this.#tell(key)
+    if (this.workloads.podSeen(key, pod)) this.#tell(key)
   }
 
   #podGone(pod: PodFacts): void {
     const key = keyOf(pod.namespace, pod.consumer)
-    const pods = this.#podsByKey.get(key)
-    pods?.delete(pod.name)
-    if (pods?.size === 0) this.#podsByKey.delete(key)
+    this.workloads.podGone(key, pod)
     this.#tell(key)
   }
 }
@@ -295,13 +230,6 @@ export class ClusterState {
 interface ObservedDeployment {
   readonly child: ObservedChild
   readonly facts: DeploymentFacts
-}
-
-/** An object that a HealthConsumer may name. */
-interface Provided {
-  readonly namespace: string
-  readonly name: string
-  readonly version: string
 }
 
 const withoutManagedFields = (object: KubernetesObject): KubernetesObject => ({

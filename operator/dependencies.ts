@@ -5,23 +5,10 @@
 import { createHash } from 'node:crypto'
 import type { HealthConsumer } from '../crds/healthconsumer.ts'
 import { namespaceOf } from './desired/child.ts'
-import { type Dependency, dependenciesOf } from './desired/references.ts'
-import type { Kind, Kubernetes } from './kubernetes.ts'
-import type { MissingDependency } from './status.ts'
-
-const kind = (name: string, plural: string): Kind => ({
-  group: '',
-  version: 'v1',
-  kind: name,
-  plural,
-  namespaced: true,
-})
-export const dependencyKinds = {
-  Secret: kind('Secret', 'secrets'),
-  ConfigMap: kind('ConfigMap', 'configmaps'),
-  PersistentVolumeClaim: kind('PersistentVolumeClaim', 'persistentvolumeclaims'),
-} as const
-export type DependencyKind = keyof typeof dependencyKinds
+import { dependenciesOf } from './desired/references.ts'
+import type { Kubernetes } from './kubernetes.ts'
+import type { MissingDependency } from './observation.ts'
+import { type DependencyKind, dependencyKinds, type ProvidedObjects } from './providedObjects.ts'
 
 export interface DependencyReport {
   readonly missing: readonly MissingDependency[]
@@ -30,13 +17,8 @@ export interface DependencyReport {
 }
 
 interface DependencyPorts {
-  readonly kubernetes: Kubernetes
-  readonly state: {
-    /** Resource version of an object that is there. */
-    versionOf(kind: DependencyKind, namespace: string, name: string): string | undefined
-    /** Called with what a HealthConsumer names, each time it is looked at. */
-    depends(key: string, namespace: string, dependencies: readonly Dependency[]): void
-  }
+  readonly kubernetes: Pick<Kubernetes, 'get'>
+  readonly provided: Pick<ProvidedObjects, 'versionOf' | 'depends'>
 }
 
 interface Content {
@@ -45,7 +27,7 @@ interface Content {
   readonly hash: string
 }
 
-export function createDependencies({ kubernetes, state }: DependencyPorts) {
+export function createDependencies({ kubernetes, provided }: DependencyPorts) {
   const contents = new Map<string, Content>()
 
   /** Read again only when its version changed. */
@@ -67,10 +49,10 @@ export function createDependencies({ kubernetes, state }: DependencyPorts) {
     const missing: MissingDependency[] = []
     const hashes: string[] = []
     const dependencies = dependenciesOf(resource)
-    state.depends(`${namespace}/${resource.metadata.name}`, namespace, dependencies)
+    provided.depends(`${namespace}/${resource.metadata.name}`, namespace, dependencies)
     for (const dependency of dependencies) {
       const { kind, name, optional, rolls, keys } = dependency
-      const version = state.versionOf(kind, namespace, name)
+      const version = provided.versionOf(kind, namespace, name)
       if (version === undefined) {
         contents.delete(`${kind}/${namespace}/${name}`)
         if (!optional) missing.push(dependency)

@@ -7,7 +7,7 @@ import type { HealthConsumerStatus } from '../crds/healthconsumer.ts'
 import type { Logger } from '../runtime/contract/logger.ts'
 import type { ApplyOutcome } from './apply.ts'
 import { operatorName } from './desired/child.ts'
-import type { Kind, Kubernetes, KubernetesObject } from './kubernetes.ts'
+import { isNamespaceEnding, type Kind, type Kubernetes, type KubernetesObject } from './kubernetes.ts'
 
 export const eventKind: Kind = {
   group: 'events.k8s.io',
@@ -42,8 +42,9 @@ interface Event {
 }
 
 const quietMs = 10 * 60_000
-/** The API server takes no longer note. */
+/** The API server takes no longer note, and no longer name of who reports. */
 const longestNote = 1024
+const longestInstance = 128
 
 export function createEventRecorder({ kubernetes, logger, identity, now }: EventPorts): RecordEvents {
   const recent = new Map<string, number>()
@@ -60,6 +61,7 @@ export function createEventRecorder({ kubernetes, logger, identity, now }: Event
       try {
         await kubernetes.write(eventObject(regarding, event, key, identity, now()))
       } catch (error) {
+        if (isNamespaceEnding(error)) return
         logger.warning('An event could not be written', { context: { reason: event.reason }, error })
       }
     }
@@ -75,11 +77,12 @@ function eventsOf(
     from?.conditions?.find(each => each.type === type)
   const stalled = of(status, 'Stalled')
   const before = of(previous, 'Stalled')
-  const events: Event[] = (applied?.repaired ?? []).map(({ kind, name }) => ({
+  const repaired = applied?.children.filter(child => child.repaired) ?? []
+  const events: Event[] = repaired.map(({ kind, name }) => ({
     type: 'Warning',
     reason: 'ChildChanged',
     action: 'Repair',
-    note: `${kind} ${name} had been changed by somebody else and is as it should be again`,
+    note: `${kind} ${name} had been changed or deleted by somebody else and is as it should be again`,
   }))
   if (stalled?.status === 'True' && (before?.status !== 'True' || before.reason !== stalled.reason))
     events.push({ type: 'Warning', reason: stalled.reason, action: 'Reconcile', note: stalled.message })
@@ -104,7 +107,7 @@ function eventObject(
     metadata: { name: `${name}.${unique}`, namespace },
     eventTime: new Date(nowMs).toISOString().replace('Z', '000Z'),
     reportingController: operatorName,
-    reportingInstance: identity,
+    reportingInstance: identity.slice(0, longestInstance),
     type,
     reason,
     action,

@@ -154,3 +154,7 @@ export class KubernetesError extends Error {
     this.retryAfterMs = options.retryAfterMs
   }
 }
+
+/** A namespace on its way out takes nothing new; that is no fault of anybody's. */
+export const isNamespaceEnding = (error: unknown): boolean =>
+  error instanceof KubernetesError && error.code === 'Forbidden' && /because it is being terminated/.test(error.message)

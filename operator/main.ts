@@ -14,7 +14,6 @@ import { systemClock } from './clock.ts'
 import { ClusterAccess, defaultKubeConfig } from './clusterAccess.ts'
 import { healthConsumerKind } from './clusterState.ts'
 import { OperatorConfigError, operatorConfig } from './config.ts'
-import { dependencyKinds } from './dependencies.ts'
 import { childKinds } from './desired/index.ts'
 import { eventKind } from './events.ts'
 import { KubernetesClient } from './kubernetesClient.ts'
@@ -22,6 +21,7 @@ import { leaseKind } from './lease.ts'
 import { createOperatorMetrics } from './metrics.ts'
 import { runOperator } from './operator.ts'
 import { askPod } from './pipelinePoller.ts'
+import { dependencyKinds } from './providedObjects.ts'
 
 const usage = `Runs the HealthConsumer operator against the cluster of $KUBECONFIG, ~/.kube/config or the pod it runs in.
 

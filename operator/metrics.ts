@@ -17,7 +17,8 @@ export interface OperatorMetrics {
   queued(seconds: number): void
   retried(): void
   leading(is: boolean): void
-  watchEvent(kind: string): void
+  /** When a watch last heard anything, in milliseconds since the epoch. */
+  watchHeard(kind: string, atMs: number): void
   /** Conditions of one resource; undefined once it is gone. */
   conditions(key: string, conditions: readonly ConditionValue[] | undefined): void
 }
@@ -30,7 +31,8 @@ export interface ConditionValue {
 const controller = 'healthconsumer'
 const seconds = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30]
 
-export function createOperatorMetrics(identity: string): OperatorMetrics {
+/** `lease` is the name of the Lease that leaders hold. */
+export function createOperatorMetrics(lease: string): OperatorMetrics {
   const registry = new Registry()
   const registers = [registry]
   const reconciles = new Counter({
@@ -85,7 +87,7 @@ export function createOperatorMetrics(identity: string): OperatorMetrics {
   })
   const lastEvent = new Gauge({
     name: 'healthconsumer_operator_last_watch_event_timestamp_seconds',
-    help: 'When a watch last told anything, bookmarks included.',
+    help: 'When the watch of a kind last told anything, bookmarks included, as Unix time.',
     labelNames: ['kind'],
     registers,
   })
@@ -99,7 +101,7 @@ export function createOperatorMetrics(identity: string): OperatorMetrics {
   errors.inc({ controller }, 0)
   retries.inc({ name: controller }, 0)
   depth.set({ name: controller }, 0)
-  master.set({ name: identity }, 0)
+  master.set({ name: lease }, 0)
   collectDefaultMetrics({ register: registry })
   const shown = new Map<string, readonly ConditionType[]>()
 
@@ -114,8 +116,8 @@ export function createOperatorMetrics(identity: string): OperatorMetrics {
     queueDepth: value => depth.set({ name: controller }, value),
     queued: duration => waiting.observe({ name: controller }, duration),
     retried: () => retries.inc({ name: controller }),
-    leading: is => master.set({ name: identity }, is ? 1 : 0),
-    watchEvent: kind => lastEvent.set({ kind }, Date.now() / 1000),
+    leading: is => master.set({ name: lease }, is ? 1 : 0),
+    watchHeard: (kind, atMs) => lastEvent.set({ kind }, atMs / 1000),
     conditions(key, conditions) {
       const [namespace = '', name = ''] = key.split('/')
       if (conditions === undefined) {

@@ -1,6 +1,6 @@
 /**
- * What the pods' `/status` answers come to for the whole consumer. Unknown is never zero: a lag that one pod does not
- * know is not known. Pure.
+ * What the pods' `/status` answers come to for the whole consumer. Unknown is never zero: what one pod does not tell is
+ * not known of the consumer. Pure.
  */
 import type { HealthConsumerStatus } from '../crds/healthconsumer.ts'
 import type { HaltStatus, RuntimeStatus } from '../runtime/contract/status.ts'
@@ -11,28 +11,22 @@ export interface PipelineFacts {
   readonly status: PipelineStatus
   /** The first halt that a pod tells. */
   readonly halt: HaltStatus | null
-  /** Pods that answered, of those that were asked. */
+  /** Pods that answered, of those that there are. */
   readonly answered: number
   readonly asked: number
+  /** Pods that have no partition, because there are more pods than partitions. */
+  readonly idle: number
 }
 
-/** `observedAt` is RFC 3339; `asked` counts the pods that have an address. */
+/** `asked` counts the pods that are not on their way out; `observedAt` is RFC 3339. */
 export function pipelineFacts(answers: readonly RuntimeStatus[], asked: number, observedAt: string): PipelineFacts {
+  const complete = asked > 0 && answers.length === asked && answers.every(({ epoch }) => epoch > 0)
   const partitions = answers.flatMap(answer => answer.partitions)
-  const complete = answers.length === asked && asked > 0
-  const lags = partitions.map(({ lag }) => lag)
-  const lag = complete && lags.length > 0 && lags.every(each => each !== null) ? total(lags) : undefined
-  const rates = answers.map(({ rates: { validRows, invalidRows } }) => ({ valid: validRows, invalid: invalidRows }))
-  const valid = total(rates.map(each => each.valid))
-  const invalid = total(rates.map(each => each.invalid))
-  const ratio = valid + invalid > 0 ? invalid / (valid + invalid) : undefined
   const raw = newest(answers.map(({ tables }) => tables.raw))
   const errors = newest(answers.map(({ tables }) => tables.errors))
   return {
     status: {
-      ...(answers.length > 0 && { partitions: partitions.length, throughput: rounded(valid + invalid) }),
-      ...(lag !== undefined && { lag }),
-      ...(ratio !== undefined && { invalidRatio: Number(ratio.toFixed(4)) }),
+      ...(complete && measured(answers)),
       ...(raw?.lastCommitAt && { lastCommitTime: raw.lastCommitAt }),
       ...(raw?.snapshotId && { rawSnapshotId: raw.snapshotId }),
       ...(errors?.snapshotId && { errorsSnapshotId: errors.snapshotId }),
@@ -41,10 +35,25 @@ export function pipelineFacts(answers: readonly RuntimeStatus[], asked: number, 
     halt: answers.find(({ halt }) => halt !== null)?.halt ?? null,
     answered: answers.length,
     asked,
+    idle: complete && partitions.length > 0 ? answers.filter(answer => answer.partitions.length === 0).length : 0,
   }
 }
 
-const total = (numbers: readonly (number | null)[]) => numbers.reduce<number>((sum, each) => sum + (each ?? 0), 0)
+/** Of all pods, each of which has its assignment. */
+function measured(answers: readonly RuntimeStatus[]): Omit<PipelineStatus, 'observedAt'> {
+  const lags = answers.flatMap(({ partitions }) => partitions.map(({ lag }) => lag))
+  const known = lags.filter(lag => lag !== null)
+  const valid = sum(answers.map(({ rates }) => rates.validRows))
+  const invalid = sum(answers.map(({ rates }) => rates.invalidRows))
+  return {
+    partitions: lags.length,
+    throughput: rounded(valid + invalid),
+    ...(known.length > 0 && known.length === lags.length && { lag: sum(known) }),
+    ...(valid + invalid > 0 && { invalidRatio: Number((invalid / (valid + invalid)).toFixed(4)) }),
+  }
+}
+
+const sum = (numbers: readonly number[]): number => numbers.reduce((total, each) => total + each, 0)
 
 /** Two digits that mean something; more would be written anew every time. */
 const rounded = (rate: number): number => Number(rate.toPrecision(2))

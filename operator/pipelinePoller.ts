@@ -60,13 +60,15 @@ export class PipelinePoller {
   }
 
   async #poll(key: string, signal: AbortSignal): Promise<void> {
-    const pods = this.#ports.pods(key).filter(({ address, terminating }) => address !== undefined && !terminating)
-    const answers = await Promise.allSettled(pods.map(({ address }) => this.#ports.ask(address!, signal)))
+    const pods = this.#ports.pods(key).filter(({ terminating }) => !terminating)
+    const addresses = pods.flatMap(({ address }) => address ?? [])
+    const answers = await Promise.allSettled(addresses.map(address => this.#ports.ask(address, signal)))
+    if (signal.aborted) return
     const statuses = answers.flatMap(answer => (answer.status === 'fulfilled' ? [answer.value] : []))
     const facts = pipelineFacts(statuses, pods.length, new Date(this.#ports.now()).toISOString())
     this.#facts.set(key, facts)
     const { observedAt: _, ...shown } = facts.status
-    const text = JSON.stringify({ shown, answered: facts.answered })
+    const text = JSON.stringify({ shown, answered: facts.answered, asked: facts.asked, idle: facts.idle })
     const halt = facts.halt?.code
     const told = this.#told.get(key)
     if (told?.text === text && told.halt === halt) return
@@ -116,6 +118,7 @@ function runtimeStatus(value: unknown): RuntimeStatus {
   const status = value as RuntimeStatus
   const usable =
     Array.isArray(status?.partitions) &&
+    typeof status.epoch === 'number' &&
     typeof status.rates?.validRows === 'number' &&
     typeof status.rates.invalidRows === 'number' &&
     status.tables?.raw !== undefined &&

@@ -13,16 +13,17 @@ import { type ApplyOutcome, type ApplyPorts, applyChildren } from './apply.ts'
 import { clusterProblems } from './clusterProblems.ts'
 import type { ChildDefaults } from './config.ts'
 import type { DependencyReport } from './dependencies.ts'
-import { childName, namespaceOf, operatorName } from './desired/child.ts'
+import { childName, dashboardName, operatorName } from './desired/child.ts'
 import { desiredChildren } from './desired/index.ts'
 import { type Revision, revisionName, revisionOf } from './desired/revision.ts'
 import { replicasOf } from './desired/scaling.ts'
 import type { RecordEvents } from './events.ts'
-import type { KubernetesObject } from './kubernetes.ts'
+import { isNamespaceEnding, KubernetesError, type KubernetesObject } from './kubernetes.ts'
+import type { Observation } from './observation.ts'
 import type { PipelineFacts } from './pipelineFacts.ts'
 import { releaseReplicas } from './releaseReplicas.ts'
 import { revisionToRun } from './rollback.ts'
-import { computeStatus, type StatusInput, sameStatus } from './status.ts'
+import { computeStatus, sameStatus } from './status.ts'
 import { type DeploymentFacts, type PodFacts, rolloutComplete } from './workload.ts'
 
 export interface ReconcilePorts extends ApplyPorts {
@@ -43,23 +44,55 @@ export interface ReconcilePorts extends ApplyPorts {
   now(): number
 }
 
-export async function reconcile(key: string, ports: ReconcilePorts): Promise<void> {
+/** `key` is `namespace/name`. Resolves with the milliseconds after which to look again; undefined where that is not needed. */
+export async function reconcile(key: string, ports: ReconcilePorts): Promise<number | undefined> {
   const object = ports.consumer(key)
   // Children of a resource that is deleted go by their owner references.
-  if (object === undefined || object.metadata.deletionTimestamp !== undefined) return
-  const previous = ports.writtenStatus(object) ?? (object.status as HealthConsumerStatus | undefined)
-  const { resource, problems } = parse(object)
-  if (resource === undefined || problems.length > 0) {
-    await writeStatus(object, { resource: resource ?? (object as never), problems, missing: [], previous }, ports)
-    return
+  if (object === undefined || object.metadata.deletionTimestamp !== undefined) return undefined
+  try {
+    const previous = ports.writtenStatus(object) ?? (object.status as HealthConsumerStatus | undefined)
+    const done = await bringAbout(object, previous, ports)
+    const { name, generation = 0 } = object.metadata
+    await tell(
+      object,
+      {
+        ...{ name, generation, previous, ...done },
+        deployment: ownDeployment(object, ports),
+        pods: ports.pods(key),
+        pipeline: ports.pipeline(key),
+      },
+      ports,
+    )
+    const waits = done.applied?.children.flatMap(({ lookAgainMs }) => lookAgainMs ?? []) ?? []
+    return waits.length > 0 ? Math.min(...waits) : undefined
+  } catch (error) {
+    if (!isNamespaceEnding(error)) throw error
+    ports.logger.debug('the namespace is being deleted', { context: { key } })
+    return undefined
   }
+}
+
+type Done = Pick<Observation, 'resource' | 'problems' | 'missing' | 'applied' | 'revision'>
+
+/** Nothing at all where the spec is wrong: what runs goes on as it is. */
+async function bringAbout(
+  object: KubernetesObject,
+  previous: HealthConsumerStatus | undefined,
+  ports: ReconcilePorts,
+): Promise<Done> {
+  const { resource, problems } = parse(object)
+  if (resource === undefined || problems.length > 0)
+    return { resource: undefined, problems, missing: [], applied: undefined, revision: undefined }
   const { missing, secretsHash } = await ports.dependencies(resource)
   const wanted = revisionOf({ resource, defaults: ports.defaults })
-  const revision = await revisionToRun(resource, wanted, previous, ports)
-  await releaseReplicas(resource, ports)
-  const applied = await applyConsumer({ object, resource, revision, secretsHash, blocked: missing.length > 0 }, ports)
-  const hashes = { applied: revision.hash, wanted: wanted.hash }
-  await writeStatus(object, { resource, problems, missing, previous, applied, revision: hashes }, ports)
+  const deployment = ownDeployment(object, ports)
+  const revision = await revisionToRun(resource, wanted, previous, deployment, ports)
+  // Pods that run go on without what is missing, new ones are not made; where none are to run, nothing is missed.
+  const blocked = missing.length > 0 && replicasOf(resource) !== 0
+  if (!blocked) await releaseReplicas(resource, object.metadata.uid!, ports)
+  const consumer = { object, resource, revision, secretsHash, blocked, deployment, previous }
+  const applied = await applyConsumer(consumer, ports)
+  return { resource, problems, missing, applied, revision: { applied: revision.hash, wanted: wanted.hash } }
 }
 
 /** The resource with its defaults, and what is wrong with it; checked again, for it may be older than the schema. */
@@ -74,60 +107,71 @@ function parse(object: KubernetesObject): {
   return { resource: checked.resource, problems }
 }
 
+function ownDeployment({ metadata }: KubernetesObject, ports: ReconcilePorts): DeploymentFacts | undefined {
+  const { namespace = '', uid } = metadata
+  const name = childName({ metadata: { name: metadata.name } })
+  const isOurs = ports.children.get('Deployment', namespace, name)?.ownerUid === uid
+  return isOurs ? ports.deployment(namespace, name) : undefined
+}
+
 interface Consumer {
   readonly object: KubernetesObject
   readonly resource: HealthConsumer
   readonly revision: Revision
   readonly secretsHash: string | undefined
-  /** Something that the pods need is missing: those that run go on as they are, new ones are not made. */
+  /** Something that new pods need is missing. */
   readonly blocked: boolean
+  readonly deployment: DeploymentFacts | undefined
+  readonly previous: HealthConsumerStatus | undefined
 }
 
-async function applyConsumer(consumer: Consumer, ports: ReconcilePorts): Promise<ApplyOutcome> {
-  const { object, resource, revision, secretsHash, blocked } = consumer
-  const uid = object.metadata.uid!
+function applyConsumer(consumer: Consumer, ports: ReconcilePorts): Promise<ApplyOutcome> {
+  const { object, resource, revision, secretsHash, blocked, previous } = consumer
+  const { name, uid = '' } = object.metadata
   const input = { resource, uid, defaults: ports.defaults, replicas: replicasOf(resource), secretsHash }
-  const deployment = ports.deployment(namespaceOf(resource), childName(resource))
-  const rolling = deployment !== undefined && !rolloutComplete(deployment)
-  const stable = object.status as HealthConsumerStatus | undefined
-  const kept = new Set([
-    deployment?.revision,
-    stable?.lastStableHash && revisionName(resource, { hash: stable.lastStableHash }),
-  ])
+  const were = new Set(
+    previous?.resources?.filter(({ state }) => state === 'Applied').map(({ kind, name }) => `${kind}/${name}`),
+  )
+  const isKept = keptRevisions(consumer)
   return applyChildren(
     {
-      ownerUid: uid,
+      owner: { name, uid },
       desired: desiredChildren(input, revision),
       waiting: kind => blocked && kind === 'Deployment',
-      // Pods of an earlier revision read its ConfigMap when they restart.
-      keep: ({ kind, name }) => kind === 'ConfigMap' && (rolling || kept.has(name)) && !name.endsWith('-dashboard'),
+      keep: child => child.kind === 'ConfigMap' && child.name !== dashboardName(resource) && isKept(child.name),
+      wasApplied: child => were.has(`${child.kind}/${child.name}`),
     },
     ports,
   )
 }
 
-type Observed = Pick<StatusInput, 'resource' | 'problems' | 'missing' | 'previous'> &
-  Partial<Pick<StatusInput, 'applied' | 'revision'>>
+/** Pods of an earlier revision read its ConfigMap when they restart, and a rollback goes back to the last stable one. */
+function keptRevisions({ resource, deployment, previous }: Consumer): (configMap: string) => boolean {
+  if (deployment !== undefined && !rolloutComplete(deployment)) return () => true
+  const stable = previous?.lastStableHash && revisionName(resource, { hash: previous.lastStableHash })
+  // With pods, and all of them as they should be, it is their revision that is stable now.
+  const names =
+    deployment !== undefined && deployment.desired > 0 ? [deployment.revision] : [deployment?.revision, stable]
+  return name => names.includes(name)
+}
 
-async function writeStatus(object: KubernetesObject, observed: Observed, ports: ReconcilePorts): Promise<void> {
-  const { name, namespace = '', generation = 0 } = object.metadata
-  const key = `${namespace}/${name}`
-  const status = computeStatus({
-    applied: undefined,
-    revision: undefined,
-    ...observed,
-    generation,
-    now: new Date(ports.now()).toISOString(),
-    deployment: ports.deployment(namespace, `${name}-consumer`),
-    pods: ports.pods(key),
-    pipeline: ports.pipeline(key),
-  })
-  if (sameStatus(observed.previous, status)) return
+async function tell(object: KubernetesObject, seen: Observation, ports: ReconcilePorts): Promise<void> {
+  const status = computeStatus(seen, new Date(ports.now()).toISOString())
+  if (!sameStatus(seen.previous, status)) await writeStatus(object, status, ports)
+  await ports.recordEvents(object, seen.previous, status, seen.applied)
+}
+
+async function writeStatus(object: KubernetesObject, status: HealthConsumerStatus, ports: ReconcilePorts) {
   const { apiVersion, kind } = object
-  const written = await ports.kubernetes.apply(
-    { apiVersion, kind, metadata: { name, namespace }, status },
-    { fieldManager: operatorName, subresource: 'status' },
-  )
-  ports.statusWritten(written)
-  await ports.recordEvents(object, observed.previous, status, observed.applied)
+  const { name, namespace, uid } = object.metadata
+  try {
+    const options = { fieldManager: operatorName, subresource: 'status' } as const
+    ports.statusWritten(
+      // With the uid: one that was made anew in the meantime has a status of its own.
+      await ports.kubernetes.apply({ apiVersion, kind, metadata: { name, namespace, uid }, status }, options),
+    )
+  } catch (error) {
+    // It was deleted just now, which a watch will tell.
+    if (!(error instanceof KubernetesError && error.code === 'NotFound')) throw error
+  }
 }

@@ -12,24 +12,29 @@ import type { Kubernetes } from './kubernetes.ts'
 import type { DeploymentFacts } from './workload.ts'
 
 interface ReleasePorts {
-  readonly kubernetes: Kubernetes
-  readonly children: Children
+  readonly kubernetes: Pick<Kubernetes, 'apply'>
+  readonly children: Pick<Children, 'get'>
   deployment(namespace: string, name: string): DeploymentFacts | undefined
 }
 
+/** `ownerUid` is the resource's. Nothing happens where the number is no field of ours. */
 export async function releaseReplicas(
   resource: HealthConsumer,
+  ownerUid: string,
   { kubernetes, children, deployment }: ReleasePorts,
 ): Promise<void> {
   const namespace = namespaceOf(resource)
   const name = childName(resource)
   const facts = deployment(namespace, name)
-  const owned = children.get('Deployment', namespace, name)?.ownsReplicas
-  if (replicasOf(resource) !== undefined || facts === undefined || !owned) return
+  const child = children.get('Deployment', namespace, name)
+  const isOurs = child?.ownerUid === ownerUid && child.ownsReplicas
+  if (replicasOf(resource) !== undefined || facts === undefined || !isOurs) return
   // After a pause there are none, and an autoscaler leaves none alone.
   const replicas = Math.max(facts.desired, resource.spec.scaling?.autoscaling?.minReplicas ?? 0)
+  // With the uid: where it was deleted meanwhile, none is made.
+  const metadata = { name, namespace, uid: facts.uid }
   await kubernetes.apply(
-    { apiVersion: 'apps/v1', kind: 'Deployment', metadata: { name, namespace }, spec: { replicas } },
+    { apiVersion: 'apps/v1', kind: 'Deployment', metadata, spec: { replicas } },
     { fieldManager: `${operatorName}-handover` },
   )
 }

@@ -3,32 +3,29 @@
  * did not become ready in time, the last stable one. A revision that failed is not tried again until the spec changes.
  */
 import type { HealthConsumer, HealthConsumerStatus } from '../crds/healthconsumer.ts'
-import { childName, namespaceOf } from './desired/child.ts'
+import { namespaceOf } from './desired/child.ts'
 import { childKinds } from './desired/index.ts'
 import { type Revision, readRevision, revisionName } from './desired/revision.ts'
 import { type Kubernetes, KubernetesError } from './kubernetes.ts'
 import type { DeploymentFacts } from './workload.ts'
 
 interface RollbackPorts {
-  readonly kubernetes: Kubernetes
-  deployment(namespace: string, name: string): DeploymentFacts | undefined
+  readonly kubernetes: Pick<Kubernetes, 'get'>
 }
 
+/** `deployment` is the resource's own; `previous` the newest status. */
 export async function revisionToRun(
   resource: HealthConsumer,
   wanted: Revision,
   previous: HealthConsumerStatus | undefined,
+  deployment: DeploymentFacts | undefined,
   ports: RollbackPorts,
 ): Promise<Revision> {
   const stable = previous?.lastStableHash
   if (!resource.spec.rollout.rollbackOnFailure || stable === undefined || stable === wanted.hash) return wanted
-  const failed = previous?.failedHash === wanted.hash
-  return failed || failedNow(resource, wanted, ports) ? ((await stored(resource, stable, ports)) ?? wanted) : wanted
-}
-
-function failedNow(resource: HealthConsumer, wanted: Revision, ports: RollbackPorts): boolean {
-  const deployment = ports.deployment(namespaceOf(resource), childName(resource))
-  return deployment?.revision === revisionName(resource, wanted) && deployment.deadlineExceeded
+  const failsNow = deployment?.revision === revisionName(resource, wanted) && deployment.deadlineExceeded
+  if (!failsNow && previous?.failedHash !== wanted.hash) return wanted
+  return (await stored(resource, stable, ports)) ?? wanted
 }
 
 async function stored(

@@ -2,6 +2,7 @@
  * What the Deployment and the pods of a HealthConsumer tell: the few facts of their objects that the status is made of.
  * A list-watch keeps these instead of the objects. Pure.
  */
+import { containerName } from './desired/child.ts'
 import type { KubernetesObject } from './kubernetes.ts'
 
 export interface DeploymentFacts {
@@ -17,6 +18,8 @@ export interface DeploymentFacts {
   /** Name of the ConfigMap of the revision in its template. */
   readonly revision: string | undefined
   readonly deadlineExceeded: boolean
+  /** Why its pods cannot even be made (quota, Pod Security, a webhook), in the API server's words. */
+  readonly refusal: string | undefined
 }
 
 export interface PodFacts {
@@ -26,6 +29,7 @@ export interface PodFacts {
   readonly consumer: string
   readonly address: string | undefined
   readonly ready: boolean
+  /** It is on its way out, or has ended and will not run again (evicted). */
   readonly terminating: boolean
   /** Why it does not run, in Kubernetes' word (ImagePullBackOff, CrashLoopBackOff, Unschedulable, …). */
   readonly reason: string | undefined
@@ -44,8 +48,14 @@ interface DeploymentObject {
     readonly updatedReplicas?: number
     readonly readyReplicas?: number
     readonly availableReplicas?: number
-    readonly conditions?: readonly { readonly type: string; readonly status: string; readonly reason?: string }[]
+    readonly conditions?: readonly ConditionObject[]
   }
+}
+interface ConditionObject {
+  readonly type: string
+  readonly status: string
+  readonly reason?: string
+  readonly message?: string
 }
 interface VolumeObject {
   readonly name: string
@@ -54,18 +64,24 @@ interface VolumeObject {
 
 export function deploymentFacts(object: KubernetesObject): DeploymentFacts {
   const { spec, status } = object as DeploymentObject
-  const progressing = status?.conditions?.find(({ type }) => type === 'Progressing')
+  const condition = (wanted: string) => status?.conditions?.find(({ type }) => type === wanted)
+  const generation = object.metadata.generation ?? 0
+  const observedGeneration = status?.observedGeneration ?? 0
+  const failure = condition('ReplicaFailure')
   return {
     uid: object.metadata.uid ?? '',
-    generation: object.metadata.generation ?? 0,
-    observedGeneration: status?.observedGeneration ?? 0,
+    generation,
+    observedGeneration,
     desired: spec?.replicas ?? 1,
     replicas: status?.replicas ?? 0,
     updated: status?.updatedReplicas ?? 0,
     ready: status?.readyReplicas ?? 0,
     available: status?.availableReplicas ?? 0,
     revision: spec?.template?.spec?.volumes?.find(({ name }) => name === 'manifest')?.configMap?.name,
-    deadlineExceeded: progressing?.reason === 'ProgressDeadlineExceeded',
+    // What is said of an earlier template says nothing of this one.
+    deadlineExceeded:
+      observedGeneration >= generation && condition('Progressing')?.reason === 'ProgressDeadlineExceeded',
+    refusal: failure?.status === 'True' ? (failure.message ?? failure.reason) : undefined,
   }
 }
 
@@ -78,18 +94,17 @@ export const rolloutComplete = (facts: DeploymentFacts): boolean =>
 
 interface PodObject {
   readonly status?: {
+    readonly phase?: string
     readonly podIP?: string
-    readonly conditions?: readonly {
-      readonly type: string
-      readonly status: string
-      readonly reason?: string
-      readonly message?: string
-    }[]
+    readonly conditions?: readonly ConditionObject[]
     readonly containerStatuses?: readonly ContainerStatus[]
   }
 }
 interface ContainerStatus {
+  readonly name: string
   readonly restartCount?: number
+  /** Its startup probe has passed. */
+  readonly started?: boolean
   readonly state?: { readonly waiting?: StateReason; readonly terminated?: StateReason }
   readonly lastState?: { readonly terminated?: StateReason }
 }
@@ -103,14 +118,15 @@ export function podFacts(object: KubernetesObject): PodFacts {
   const { status } = object as PodObject
   const { metadata } = object
   const condition = (wanted: string) => status?.conditions?.find(({ type }) => type === wanted)
-  const trouble = podTrouble(status?.containerStatuses?.[0], condition('PodScheduled'))
+  const container = status?.containerStatuses?.find(({ name }) => name === containerName)
+  const trouble = podTrouble(container, condition('PodScheduled'))
   return {
     name: metadata.name,
     namespace: metadata.namespace ?? '',
     consumer: metadata.labels?.['app.kubernetes.io/instance'] ?? '',
     address: status?.podIP,
     ready: condition('Ready')?.status === 'True',
-    terminating: metadata.deletionTimestamp !== undefined,
+    terminating: metadata.deletionTimestamp !== undefined || /^(Failed|Succeeded)$/.test(status?.phase ?? ''),
     reason: trouble?.reason,
     message: trouble?.message,
   }
@@ -121,19 +137,26 @@ const ordinaryWaiting = new Set(['ContainerCreating', 'PodInitializing'])
 
 function podTrouble(
   container: ContainerStatus | undefined,
-  scheduled: { readonly status: string; readonly reason?: string; readonly message?: string } | undefined,
+  scheduled: ConditionObject | undefined,
 ): { readonly reason: string; readonly message: string } | undefined {
   if (scheduled?.status === 'False' && scheduled.reason !== undefined)
     return { reason: scheduled.reason, message: scheduled.message ?? '' }
   const waiting = container?.state?.waiting
-  if (waiting?.reason === undefined || ordinaryWaiting.has(waiting.reason)) return undefined
   // Of a container that fails again and again, what it said last tells more than how long it is held back.
-  const ended = container?.lastState?.terminated
-  const lastWords = waiting.reason === 'CrashLoopBackOff' ? describeEnd(ended) : undefined
-  return { reason: waiting.reason, message: lastWords ?? waiting.message ?? '' }
+  if (container !== undefined && isLooping(container))
+    return { reason: crashLoop, message: describeEnd(container) ?? waiting?.message ?? '' }
+  if (waiting?.reason === undefined || ordinaryWaiting.has(waiting.reason)) return undefined
+  return { reason: waiting.reason, message: waiting.message ?? '' }
 }
 
-function describeEnd(ended: StateReason | undefined): string | undefined {
+const crashLoop = 'CrashLoopBackOff'
+
+/** Also while it is being tried again: until it has started it is no better than before. */
+const isLooping = ({ state, started, restartCount = 0 }: ContainerStatus): boolean =>
+  state?.waiting?.reason === crashLoop || (restartCount >= 2 && started === false && !state?.waiting)
+
+function describeEnd({ state, lastState }: ContainerStatus): string | undefined {
+  const ended = state?.terminated ?? lastState?.terminated
   if (ended === undefined) return undefined
   const how = ended.reason === 'OOMKilled' ? 'it needed more memory than its limit' : `exit code ${ended.exitCode}`
   return `${how}${lastError(ended.message)}`
@@ -144,8 +167,18 @@ function lastError(log: string | undefined): string {
   const lines = (log ?? '').split('\n').filter(line => line.trim() !== '')
   for (const line of lines.reverse()) {
     if (/^error\[\w+\]: /.test(line)) return `: ${line.slice(0, 500)}`
-    const message = /"level":"(?:ERROR|CRITICAL)".*?"message":("(?:[^"\\]|\\.)*")/.exec(line)?.[1]
-    if (message !== undefined) return `: ${(JSON.parse(message) as string).slice(0, 500)}`
+    const message = loggedError(line)
+    if (message !== undefined) return `: ${message.slice(0, 500)}`
   }
   return ''
+}
+
+/** The message of a line of ours that tells an error; undefined for any other line. */
+function loggedError(line: string): string | undefined {
+  try {
+    const { level, message } = JSON.parse(line) as { level?: unknown; message?: unknown }
+    return (level === 'ERROR' || level === 'CRITICAL') && typeof message === 'string' ? message : undefined
+  } catch {
+    return undefined
+  }
 }

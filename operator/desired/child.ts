@@ -23,17 +23,21 @@ export interface ChildInput {
 export type Build = (input: ChildInput) => KubernetesObject | undefined
 
 export const operatorName = 'healthconsumer-operator'
+/** In the pods of consumers, among those that others may add. */
+export const containerName = 'consumer'
 export const metricsPort = 9249
 export const metricsPortName = 'metrics'
 
+type Named = Pick<HealthConsumer, 'metadata'>
+
 /** Of every child but the dashboard. */
-export const childName = (resource: HealthConsumer): string => `${resource.metadata.name}-consumer`
+export const childName = (resource: Named): string => `${resource.metadata.name}-consumer`
 export const dashboardName = (resource: HealthConsumer): string => `${resource.metadata.name}-dashboard`
 
 export const namespaceOf = (resource: HealthConsumer): string => resource.metadata.namespace ?? 'default'
 
 /** Immutable in a Deployment, therefore never to be changed. */
-export const podSelector = (resource: HealthConsumer) => ({
+export const podSelector = (resource: Named) => ({
   'app.kubernetes.io/name': 'healthconsumer',
   'app.kubernetes.io/instance': resource.metadata.name,
 })

@@ -4,7 +4,7 @@
  */
 import type { HealthConsumer } from '../../crds/healthconsumer.ts'
 import type { KubernetesObject } from '../kubernetes.ts'
-import { type ChildInput, child, metricsPort, metricsPortName, podSelector } from './child.ts'
+import { type ChildInput, child, containerName, metricsPort, metricsPortName, podSelector } from './child.ts'
 import { referencedSecrets } from './references.ts'
 import { atRevision, manifestFile, type Revision, revisionName } from './revision.ts'
 import { serviceAccountName } from './serviceAccount.ts'
@@ -55,7 +55,7 @@ function podTemplate(input: ChildInput, revision: Revision) {
       labels: { ...pod?.labels, ...podSelector(resource), 'app.kubernetes.io/component': 'consumer' },
       annotations: {
         ...pod?.annotations,
-        'kubectl.kubernetes.io/default-container': 'consumer',
+        'kubectl.kubernetes.io/default-container': containerName,
         ...(secretsHash !== undefined && { 'healthdata.dev/secrets-hash': secretsHash }),
         ...(restartedAt !== undefined && { 'healthdata.dev/restarted-at': restartedAt }),
       },
@@ -100,7 +100,7 @@ const standardSpread = {
 function container(resource: HealthConsumer) {
   const { image, imagePullPolicy, pod } = resource.spec
   return {
-    name: 'consumer',
+    name: containerName,
     image,
     ...(imagePullPolicy && { imagePullPolicy }),
     args: [

@@ -60,7 +60,7 @@ export const atRevision = (resource: HealthConsumer, { manifest, template }: Rev
   spec: { ...resource.spec, ...manifest, ...template },
 })
 
-export const revisionName = (resource: HealthConsumer, { hash }: Pick<Revision, 'hash'>): string =>
+export const revisionName = (resource: Pick<HealthConsumer, 'metadata'>, { hash }: Pick<Revision, 'hash'>): string =>
   `${resource.metadata.name}-${hash}`
 
 /** Never changed once it is there. */

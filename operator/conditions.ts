@@ -1,0 +1,118 @@
+/**
+ * What was observed of a HealthConsumer -> its conditions. Ready, Reconciling and Stalled are kstatus' names; Ready never
+ * depends on lag. Every message names the object concerned and the next step. Pure.
+ * Source: https://github.com/kubernetes-sigs/cli-utils/blob/master/pkg/kstatus/README.md
+ */
+import type { ConditionType } from '../crds/status.ts'
+import { childName } from './desired/child.ts'
+import { no, type Observation, unknown, type Verdict, yes } from './observation.ts'
+import { stallOf } from './stalls.ts'
+import { rolloutComplete } from './workload.ts'
+
+export type Verdicts = Readonly<Record<ConditionType, Verdict>>
+
+export function judge(seen: Observation): Verdicts {
+  const config = configOf(seen)
+  const dependencies = dependenciesOf(seen)
+  const stall = stallOf(seen, config, dependencies)
+  const paused = pausedOf(seen)
+  const workload = workloadOf(seen)
+  const done = stall === undefined && workload.status === 'True'
+  return {
+    Ready: readyOf(stall, paused, workload),
+    Reconciling: stall || done ? no('Settled', '') : yes('Progressing', workload.message),
+    Stalled: stall ?? no('NotStalled', ''),
+    ConfigValid: config,
+    DependenciesReady: dependencies,
+    WorkloadAvailable: workload,
+    ConsumerHealthy: consumerOf(seen),
+    MonitoringReady: monitoringOf(seen),
+    Paused: paused,
+  }
+}
+
+export function phaseOf({ Ready, Stalled, Paused }: Verdicts): string {
+  if (Stalled.status === 'True') return Stalled.reason === 'Halted' ? 'Halted' : 'Stalled'
+  if (Ready.status !== 'True') return 'Reconciling'
+  return Paused.status === 'True' ? 'Paused' : 'Running'
+}
+
+function readyOf(stall: Verdict | undefined, paused: Verdict, workload: Verdict): Verdict {
+  if (stall) return no(stall.reason, stall.message)
+  if (workload.status !== 'True') return no('Progressing', workload.message)
+  return paused.status === 'True' ? yes('Paused', paused.message) : yes('Ready', workload.message)
+}
+
+function configOf({ problems }: Observation): Verdict {
+  if (problems.length === 0) return yes('Valid', 'the spec can be run')
+  const shown = problems.slice(0, 8).map(({ field, what, fix }) => `${field} ${what}: ${fix}`)
+  const more = problems.length > shown.length ? [`and ${problems.length - shown.length} more`] : []
+  return no('InvalidSpec', [...shown, ...more].join('; '))
+}
+
+function pausedOf({ resource }: Observation): Verdict {
+  if (resource === undefined) return unknown('InvalidSpec', 'the spec is not valid')
+  return resource.spec.paused
+    ? yes('Paused', 'spec.paused is true and no pods run: remove it to go on from where the tables stand')
+    : no('NotPaused', '')
+}
+
+function dependenciesOf({ resource, missing }: Observation): Verdict {
+  if (resource === undefined) return unknown('InvalidSpec', 'the spec is not valid')
+  if (missing.length === 0) return yes('Found', 'everything that the spec names is there')
+  const told = missing.map(({ kind, name, field, keys, missingKey }) =>
+    missingKey === undefined
+      ? `${kind} ${name} (${field}) is not there: create it${keys.length > 0 ? ` with the keys ${keys.join(', ')}` : ''}`
+      : `${kind} ${name} (${field}) has no key ${missingKey}: add it`,
+  )
+  return no(missing[0]!.missingKey === undefined ? `${missing[0]!.kind}Missing` : 'KeyMissing', told.join('; '))
+}
+
+function workloadOf({ name, deployment, pods }: Observation): Verdict {
+  if (deployment === undefined)
+    return no('NotCreated', `Deployment ${childName({ metadata: { name } })} is not there yet`)
+  const { ready, desired, refusal } = deployment
+  const count = `${ready} of ${desired} pods are ready`
+  if (rolloutComplete(deployment)) return yes(desired === 0 ? 'ScaledToZero' : 'PodsReady', count)
+  const trouble = pods.find(pod => !pod.ready && !pod.terminating && pod.reason !== undefined)
+  if (trouble) return no(trouble.reason!, `${count}; pod ${trouble.name}: ${trouble.message || trouble.reason}`)
+  return refusal === undefined ? no('RollingOut', count) : no('FailedCreate', `${count}; ${refusal}`)
+}
+
+function consumerOf({ resource, pipeline, deployment, pods, previous }: Observation): Verdict {
+  if (deployment?.desired === 0 || pods.length === 0) return unknown('NoPods', 'no pods run')
+  // Not asked yet, since this process began: what was told before stands until then.
+  if (pipeline === undefined) {
+    const before = previous?.conditions?.find(({ type }) => type === 'ConsumerHealthy')
+    const { status, reason, message } = before ?? unknown('NotMeasured', 'the pods have not been asked yet')
+    return { status, reason, message }
+  }
+  if (pipeline.halt) return no(pipeline.halt.code, `${pipeline.halt.message}; ${pipeline.halt.fix}`)
+  const { lag } = pipeline.status
+  if (lag === undefined)
+    return unknown('NotMeasured', `${pipeline.answered} of ${pipeline.asked} pods have told their position`)
+  if (resource === undefined) return unknown('InvalidSpec', `${lag} records behind; the spec is not valid`)
+  const most = resource.spec.monitoring.prometheusRule.thresholds.HighKafkaLag
+  const { idle, asked } = pipeline
+  const surplus = `${idle} of ${asked} pods have no partition: ${asked - idle} are enough, or the topic needs more partitions`
+  if (lag > most && idle > 0) return no('Lagging', `${lag} records behind, more than ${most}; ${surplus}`)
+  if (lag > most)
+    return no('Lagging', `${lag} records behind, more than ${most}: add pods, or see whether it comes down`)
+  return idle > 0 ? yes('IdlePods', `${lag} records behind; ${surplus}`) : yes('KeepingUp', `${lag} records behind`)
+}
+
+function monitoringOf({ resource, applied }: Observation): Verdict {
+  if (resource === undefined || applied === undefined) return unknown('InvalidSpec', 'the spec is not valid')
+  const { serviceMonitor, prometheusRule } = resource.spec.monitoring
+  if (!serviceMonitor.enabled && !prometheusRule.enabled) return yes('Disabled', 'switched off in spec.monitoring')
+  const children = applied.children.filter(({ kind }) => kind === 'ServiceMonitor' || kind === 'PrometheusRule')
+  const missing = children.find(({ state }) => state === 'Missing')
+  if (missing !== undefined)
+    return no(
+      'CRDNotInstalled',
+      `the API of ${missing.kind} is not installed: install the Prometheus Operator, or switch it off in spec.monitoring`,
+    )
+  const bad = children.find(({ state }) => state !== 'Applied' && state !== 'Unchanged')
+  if (bad !== undefined) return no('NotApplied', `${bad.kind} ${bad.name}: ${bad.error?.message ?? bad.state}`)
+  return yes('Applied', 'Prometheus can find the pods')
+}

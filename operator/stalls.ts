@@ -1,0 +1,89 @@
+/** What only a person can end, in the words of the condition Stalled: the most fundamental first. Pure. */
+import { childName } from './desired/child.ts'
+import { replicasOf } from './desired/scaling.ts'
+import { type Observation, type Verdict, yes } from './observation.ts'
+import { type PodFacts, rolloutComplete } from './workload.ts'
+
+/** Undefined where nothing stands in the way. `config` and `dependencies` are the conditions of these names. */
+export function stallOf(seen: Observation, config: Verdict, dependencies: Verdict): Verdict | undefined {
+  if (config.status === 'False') return yes(config.reason, config.message)
+  const taken = seen.applied?.children.find(({ state }) => state === 'NameTaken')
+  if (taken !== undefined)
+    return yes(
+      'NameTaken',
+      `${taken.kind} ${taken.name} exists and belongs to somebody else: rename or delete it, or rename this HealthConsumer`,
+    )
+  // Without pods nothing is needed.
+  if (dependencies.status === 'False' && !hasNoPods(seen)) return yes(dependencies.reason, dependencies.message)
+  return refusalOf(seen) ?? haltOf(seen) ?? rollbackOf(seen) ?? rolloutOf(seen)
+}
+
+const hasNoPods = ({ resource }: Observation) => resource !== undefined && replicasOf(resource) === 0
+
+function refusalOf({ applied }: Observation): Verdict | undefined {
+  const failed = applied?.children.find(({ state }) => state === 'Failed')
+  if (failed !== undefined)
+    return yes('ApplyFailed', `${failed.kind} ${failed.name} was refused by the API server: ${failed.error?.message}`)
+  const unscaled = applied?.children.find(({ kind, state }) => kind === 'ScaledObject' && state === 'Missing')
+  if (unscaled === undefined) return undefined
+  return yes(
+    'KEDANotInstalled',
+    'spec.scaling.autoscaling.mode is KEDA, whose API is not installed: install KEDA, or set scaling.replicas instead',
+  )
+}
+
+function haltOf({ pipeline, previous, pods }: Observation): Verdict | undefined {
+  if (pipeline?.halt) {
+    const { code, message, fix } = pipeline.halt
+    return yes('Halted', `${code}: ${message}; ${fix}`)
+  }
+  // Until the pods have been asked, what they told the process before this one stands.
+  const told = previous?.conditions?.find(({ type }) => type === 'Stalled')
+  if (pipeline !== undefined || pods.length === 0 || told?.reason !== 'Halted') return undefined
+  return yes(told.reason, told.message)
+}
+
+function rollbackOf({ revision }: Observation): Verdict | undefined {
+  if (revision === undefined || revision.applied === revision.wanted) return undefined
+  return yes(
+    'RolledBack',
+    `revision ${revision.wanted} did not become ready; the pods run the last stable one, ${revision.applied}: correct the spec`,
+  )
+}
+
+/** Reasons of pods that do not pass by themselves. */
+export const stuckReasons = [
+  'ErrImagePull',
+  'ImagePullBackOff',
+  'ErrImageNeverPull',
+  'InvalidImageName',
+  'CrashLoopBackOff',
+  'CreateContainerConfigError',
+  'CreateContainerError',
+  'RunContainerError',
+] as const
+
+const isStuck = ({ reason, terminating, ready }: PodFacts) =>
+  !terminating && !ready && stuckReasons.some(each => each === reason)
+
+function rolloutOf({ name, deployment, pods, resource }: Observation): Verdict | undefined {
+  if (deployment === undefined || rolloutComplete(deployment)) return undefined
+  const stuck = pods.find(isStuck)
+  if (stuck !== undefined) return yes(stuck.reason!, `pod ${stuck.name}: ${stuck.message || stuck.reason}`)
+  if (deployment.refusal !== undefined)
+    return yes(
+      'FailedCreate',
+      `the API server refuses pods of Deployment ${deploymentName(name)}: ${deployment.refusal}`,
+    )
+  if (!deployment.deadlineExceeded) return undefined
+  const waiting = pods.find(({ ready, terminating }) => !ready && !terminating)
+  const why = waiting?.reason ? `: ${waiting.reason}: ${waiting.message}` : ''
+  const seconds = resource?.spec.rollout.progressDeadlineSeconds
+  return yes(
+    'ProgressDeadlineExceeded',
+    `Deployment ${deploymentName(name)} did not become ready in ${seconds} s` +
+      `${waiting ? `; pod ${waiting.name} is not ready${why}` : ''}: see kubectl logs`,
+  )
+}
+
+const deploymentName = (name: string) => childName({ metadata: { name } })
