@@ -30,7 +30,7 @@ export interface OperatorProcess {
   stop(signal?: NodeJS.Signals): Promise<void>
 }
 
-/** Resolves when it listens; rejects where it ends before. */
+/** Resolves when it listens, which it tells at the level INFO; rejects where it ends before. */
 export async function startOperator(options: OperatorOptions): Promise<OperatorProcess> {
   const child = spawn(process.execPath, [...(options.nodeOptions ?? []), main], {
     env: {
