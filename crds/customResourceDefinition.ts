@@ -1,9 +1,10 @@
 /**
- * The CustomResourceDefinition, made from the zod schema: what `crds/healthconsumers.yaml` holds. Pure.
+ * The CustomResourceDefinition, made from the zod schema: what crds/healthconsumers.yaml holds. Pure.
  *
  * A CRD's schema is structural (apiextensions.k8s.io/v1): no unions, no `additionalProperties: false`, no reference.
  * Where zod says it otherwise, `structural` says it as the API server reads it; a form it does not know is an error.
  */
+import { dump } from 'js-yaml'
 import { z } from 'zod'
 import { apiVersion, group, healthConsumer, kind, plural, shortName, version } from './healthconsumer.ts'
 
@@ -31,6 +32,9 @@ function column(name: string, type: string, jsonPath: string, description: strin
   return { name, type, jsonPath, description, priority }
 }
 
+/** The same as YAML. */
+export const crdYaml = (): string => dump(customResourceDefinition(), { lineWidth: -1, noRefs: true })
+
 /** The whole resource, ready to be applied. */
 export function customResourceDefinition(): JsonSchema {
   return {
@@ -45,7 +49,8 @@ export function customResourceDefinition(): JsonSchema {
         plural,
         singular: kind.toLowerCase(),
         shortNames: [shortName],
-        categories: ['all', 'streaming'],
+        // Not `all`: what `kubectl delete all --all` removes should come back by itself, as children do.
+        categories: ['healthdata'],
       },
       scope: 'Namespaced',
       versions: [
@@ -91,41 +96,32 @@ function openApiSchema(): JsonSchema {
 const kept = new Set([
   ...['type', 'format', 'description', 'default', 'enum', 'required', 'pattern', 'minLength', 'maxLength'],
   ...['minimum', 'maximum', 'minItems', 'maxItems', 'maxProperties', 'properties', 'items', 'additionalProperties'],
-  ...['x-kubernetes-validations', 'x-kubernetes-list-type', 'x-kubernetes-list-map-keys'],
+  ...['x-kubernetes-validations', 'x-kubernetes-list-type', 'x-kubernetes-list-map-keys', 'x-kubernetes-map-type'],
   ...['x-kubernetes-int-or-string', 'x-kubernetes-preserve-unknown-fields'],
 ])
 
-/** RFC 3339 is what the API server checks by `format`; zod's pattern for it has more than RE2 and the API promise. */
-const checkedByFormat = new Set(['date-time'])
-
 /** One node of zod's JSON Schema, as the API server reads it. `path` is for the error alone. */
 function structural(node: JsonSchema, path: readonly string[]): JsonSchema {
-  if (node['x-kubernetes-int-or-string'] === true)
-    return defined({ description: node.description, 'x-kubernetes-int-or-string': true })
-  const out: JsonSchema = {}
-  for (const [key, value] of Object.entries(node)) {
-    if (!kept.has(key)) {
-      if (key === 'propertyNames' || key === '$schema') continue
-      throw new Error(`${path.join('.')}: a CRD has no place for ${key}`)
-    }
-    if (key === 'pattern' && checkedByFormat.has(String(node.format))) continue
-    if (key === 'additionalProperties') {
-      if (value === false || isEmpty(value)) continue
-      out[key] = structural(value as JsonSchema, [...path, '*'])
-    } else if (key === 'properties') {
-      out[key] = Object.fromEntries(
-        Object.entries(value as Record<string, JsonSchema>).map(([name, child]) => [
-          name,
-          structural(child, [...path, name]),
-        ]),
-      )
-    } else if (key === 'items') out[key] = structural(value as JsonSchema, [...path, '[]'])
-    else out[key] = value
-  }
+  const { $schema: _, propertyNames: __, ...said } = node['x-kubernetes-int-or-string'] === true ? merged(node) : node
+  const unknown = Object.keys(said).find(key => !kept.has(key))
+  if (unknown !== undefined) throw new Error(`${path.join('.')}: a CRD has no place for ${unknown}`)
+  const { properties, items, additionalProperties, ...out } = said
+  // For a text with a format the API server would take a list too (kube-openapi: it might be bytes).
+  if (out.type === 'string') delete out.format
+  const inner = (schema: unknown, name: string) => structural(schema as JsonSchema, [...path, name])
+  if (properties !== undefined)
+    out.properties = Object.fromEntries(
+      Object.entries(properties as JsonSchema).map(([name, schema]) => [name, inner(schema, name)]),
+    )
+  if (items !== undefined) out.items = inner(items, '[]')
+  // Objects that take no other field say false, those that are passed on say {}.
+  if (typeof additionalProperties === 'object' && Object.keys(additionalProperties!).length > 0)
+    out.additionalProperties = inner(additionalProperties, '*')
   return out
 }
 
-const isEmpty = (value: unknown) => typeof value === 'object' && value !== null && Object.keys(value).length === 0
-
-const defined = (object: JsonSchema): JsonSchema =>
-  Object.fromEntries(Object.entries(object).filter(([, value]) => value !== undefined))
+/** An int-or-string without its choice of types: each bound holds for values of its own type alone. */
+function merged({ anyOf, ...common }: JsonSchema): JsonSchema {
+  const { type: _, ...bounds } = Object.assign({}, ...(anyOf as JsonSchema[])) as JsonSchema
+  return { ...bounds, ...common }
+}

@@ -8,12 +8,18 @@
  */
 import { z } from 'zod'
 import {
+  bounded,
   dataKey,
+  dateTime,
   duration,
   int32,
   int64,
+  keyedMapOf,
+  labelValue,
+  listMapOf,
   mapOf,
   objectName,
+  reference,
   secretReference,
   sensitiveText,
   setOf,
@@ -40,15 +46,16 @@ const topicName = /^(\.{0,2}[A-Za-z0-9_-][A-Za-z0-9._-]*|\.{3}[A-Za-z0-9._-]*)$/
 const dataType = /^[A-Za-z][A-Za-z0-9_.-]{0,63}$/
 const tableName = /^[A-Za-z0-9_][A-Za-z0-9_-]*$/
 const namespaceName = /^[A-Za-z0-9_][A-Za-z0-9_-]*(\.[A-Za-z0-9_][A-Za-z0-9_-]*)*$/
-const location = /^(file:(\/\/)?\/[^/:%#?\p{Cc}]|s3:\/\/[^/:%#?\s]|[^~:%#?\s\p{Cc}])[^:%#?\p{Cc}]*$/u
+const location = /^(file:(\/\/)?\/[^/:%#?\p{Cc}]|s3:\/\/[^/:%#?\p{Cc}\p{Z}]|[^~:%#?\p{Cc}\p{Z}])[^:%#?\p{Cc}]*$/u
 const locationForm = 'a path (/data, ./data), file:///data or s3://bucket/folder, without any of : % # ?'
 
 const tls = z.strictObject({
-  caSecretRef: z
-    .strictObject({
+  caSecretRef: reference(
+    z.strictObject({
       name: objectName().describe('Name of the Secret.'),
       key: dataKey().default('ca.crt').describe('Key that holds the certificates (PEM).'),
-    })
+    }),
+  )
     .optional()
     .describe("Certificate authorities that the brokers are checked against; by default the system's."),
   clientCertificateSecretRef: secretReference(
@@ -102,7 +109,7 @@ const range = withRules(
   z.strictObject({
     min: z.number().min(0).describe('Smallest valid value, inclusive.'),
     max: z.number().min(0).describe('Largest valid value, inclusive.'),
-    unit: z.string().min(1).max(32).describe('Unit that min and max are in.'),
+    unit: bounded(32).min(1).describe('Unit that min and max are in.'),
   }),
   [
     {
@@ -141,10 +148,8 @@ const catalog = withRules(
   z.strictObject({
     type: z.enum(['rest', 'filesystem']).describe('A REST catalog, or tables that lie in folders of a file system.'),
     uri: webAddress().optional().describe('Address of the REST catalog.'),
-    warehouse: z
-      .string()
+    warehouse: bounded(1024)
       .min(1)
-      .max(1024)
       .optional()
       .describe(
         'Where the tables lie: an absolute path, file:///… or s3://…; for rest the name that the catalog knows. ' +
@@ -204,7 +209,7 @@ const storage = withRules(
     persistentVolumeClaim: z
       .strictObject({
         claimName: objectName().describe('Name of the claim.'),
-        mountPath: text(/^\/[^:\p{Cc}]*$/u, 'an absolute path', 1024)
+        mountPath: text(/^\/[^/:\p{Cc}][^:\p{Cc}]*$/u, 'an absolute path such as /warehouse', 1024)
           .default('/warehouse')
           .describe('Where the volume is mounted; the warehouse lies in it.'),
       })
@@ -347,18 +352,12 @@ const logging = z.strictObject({
 export const spec = withRules(
   z.strictObject({
     paused: z.boolean().optional().describe('Scale to zero and stay there; the tables keep their position.'),
-    restartedAt: z.iso
-      .datetime({ offset: true, error: 'a time such as 2026-01-31T12:00:00Z' })
-      .optional()
-      .describe('A change restarts the pods.'),
+    restartedAt: dateTime().optional().describe('A change restarts the pods: a time such as 2026-01-31T12:00:00Z.'),
     image: text(/^[A-Za-z0-9][A-Za-z0-9._:/@-]*$/, 'an image such as registry/name:tag or registry/name@sha256:…', 1024)
       .optional()
       .describe("Runtime image; by default the operator's."),
     imagePullPolicy: z.enum(['Always', 'IfNotPresent', 'Never']).optional().describe('When the image is pulled.'),
-    imagePullSecrets: z
-      .array(secretReference('A Secret to pull with.'))
-      .max(16)
-      .meta({ 'x-kubernetes-list-type': 'map', 'x-kubernetes-list-map-keys': ['name'] })
+    imagePullSecrets: listMapOf(secretReference('A Secret to pull with.'), ['name'], 16)
       .optional()
       .describe('Secrets that the image is pulled with.'),
     kafka: kafka.describe('Where the payloads come from.'),
@@ -390,7 +389,7 @@ const metadata = z.looseObject({
   namespace: text(/^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/, 'a namespace: lower-case letters, digits and "-"', 63)
     .optional()
     .describe('Namespace; `default` for local runs.'),
-  labels: z.record(z.string(), z.string()).optional().describe('Labels; the children do not inherit them.'),
+  labels: keyedMapOf(labelValue(), 10_000).optional().describe('Labels; the children do not inherit them.'),
   annotations: z.record(z.string(), z.string()).optional().describe('Annotations; the children do not inherit them.'),
 })
 

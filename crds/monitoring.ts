@@ -3,7 +3,7 @@
  * are those of the monitoring guide. Data only.
  */
 import { z } from 'zod'
-import { duration, labelValue, mapOf, setOf, text, webAddress } from './fields.ts'
+import { duration, keyedMapOf, labelValue, setOf, text, webAddress } from './fields.ts'
 
 /** The alerts of the monitoring guide, in its order. */
 export const guideAlertNames = [
@@ -29,7 +29,7 @@ export const alertNames = [
 ] as const
 export type AlertName = (typeof alertNames)[number]
 
-const labels = (what: string) => mapOf(labelValue(), 64).optional().describe(what)
+const labels = (what: string) => keyedMapOf(labelValue(), 64).optional().describe(what)
 const enabled = (what: string) => z.boolean().default(true).describe(what)
 
 const threshold = (standard: number, most: number, what: string) =>

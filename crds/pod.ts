@@ -3,19 +3,26 @@
  * are Kubernetes' own (core/v1 PodSpec). Data only.
  */
 import { z } from 'zod'
-import { environmentPrefix, int32, int64, labelValue, mapOf, objectName, passedOn, quantity, text } from './fields.ts'
+import {
+  bounded,
+  environmentPrefix,
+  int32,
+  int64,
+  keyedMapOf,
+  labelKey,
+  labelValue,
+  listMapOf,
+  listOf,
+  objectName,
+  passedOn,
+  quantity,
+  reference,
+} from './fields.ts'
 import { withRules } from './rules.ts'
 
-const labelKey = () =>
-  text(
-    /^([a-z0-9][-a-z0-9.]*\/)?[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?$/,
-    'a label key such as example.com/zone',
-    317,
-  )
-
 const resources = z.strictObject({
-  requests: mapOf(quantity(), 16).optional().describe('What is reserved for a pod, such as cpu and memory.'),
-  limits: mapOf(quantity(), 16).optional().describe('What a pod may use at most.'),
+  requests: keyedMapOf(quantity(), 16).optional().describe('What is reserved for a pod, such as cpu and memory.'),
+  limits: keyedMapOf(quantity(), 16).optional().describe('What a pod may use at most.'),
 })
 
 const toleration = z.strictObject({
@@ -37,16 +44,18 @@ const topologySpreadConstraint = z.strictObject({
   topologyKey: labelKey().describe('Node label that the pods are spread over.'),
   whenUnsatisfiable: z.enum(['DoNotSchedule', 'ScheduleAnyway']).describe('What to do where it cannot be met.'),
   minDomains: int32(1, 1000).optional().describe('Least number of domains.'),
-  labelSelector: passedOn()
+  labelSelector: reference(passedOn())
     .optional()
     .describe('Pods that count (meta/v1 LabelSelector); without it those of this consumer.'),
 })
 
 const source = (kind: string) =>
-  z.strictObject({
-    name: objectName().describe(`Name of the ${kind}.`),
-    optional: z.boolean().optional().describe(`Start without the ${kind} where it does not exist.`),
-  })
+  reference(
+    z.strictObject({
+      name: objectName().describe(`Name of the ${kind}.`),
+      optional: z.boolean().optional().describe(`Start without the ${kind} where it does not exist.`),
+    }),
+  )
 
 const environmentSource = withRules(
   z.strictObject({
@@ -67,15 +76,17 @@ const environmentSource = withRules(
 
 export const pod = z.strictObject({
   resources: resources.optional().describe('CPU and memory; modest ones by default.'),
-  nodeSelector: mapOf(labelValue(), 64).optional().describe('Labels that a node must have.'),
-  tolerations: z.array(toleration).max(64).optional().describe('Taints that the pods tolerate.'),
+  nodeSelector: keyedMapOf(labelValue(), 64).optional().describe('Labels that a node must have.'),
+  tolerations: listOf(toleration, 64).optional().describe('Taints that the pods tolerate.'),
   affinity: affinity
     .optional()
     .describe('Which nodes and neighbours the pods want; the API server checks it with the pods.'),
-  topologySpreadConstraints: z.array(topologySpreadConstraint).max(16).optional().describe('How the pods are spread.'),
+  topologySpreadConstraints: listMapOf(topologySpreadConstraint, ['topologyKey', 'whenUnsatisfiable'], 16)
+    .optional()
+    .describe('How the pods are spread.'),
   serviceAccountName: objectName().optional().describe('An existing ServiceAccount; by default one is created.'),
-  labels: mapOf(labelValue(), 64).optional().describe('More labels of the pods.'),
-  annotations: mapOf(z.string().max(65_536), 64).optional().describe('More annotations of the pods.'),
-  extraEnvFrom: z.array(environmentSource).max(32).optional().describe('More environment variables.'),
+  labels: keyedMapOf(labelValue(), 64).optional().describe('More labels of the pods.'),
+  annotations: keyedMapOf(bounded(65_536), 64).optional().describe('More annotations of the pods.'),
+  extraEnvFrom: listOf(environmentSource, 32).optional().describe('More environment variables.'),
   priorityClassName: objectName().optional().describe('PriorityClass of the pods.'),
 })
