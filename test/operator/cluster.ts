@@ -19,7 +19,13 @@ export interface AuditEntry {
   readonly user: { readonly username: string }
   readonly userAgent?: string
   readonly responseStatus?: { readonly code?: number }
-  readonly objectRef?: { readonly resource: string; readonly namespace?: string; readonly name?: string }
+  readonly objectRef?: {
+    readonly apiGroup?: string
+    readonly resource: string
+    readonly subresource?: string
+    readonly namespace?: string
+    readonly name?: string
+  }
 }
 
 type Program = 'etcd' | 'kube-apiserver' | 'kube-controller-manager'
