@@ -6,7 +6,7 @@ import type { HealthConsumer } from '../../crds/healthconsumer.ts'
 import type { KubernetesObject } from '../kubernetes.ts'
 import { type ChildInput, child, containerName, metricsPort, metricsPortName, podSelector } from './child.ts'
 import { referencedSecrets } from './references.ts'
-import { atRevision, manifestFile, type Revision, revisionName } from './revision.ts'
+import { manifestFile, type Revision, revisionName } from './revision.ts'
 import { serviceAccountName } from './serviceAccount.ts'
 
 const manifestFolder = '/etc/healthconsumer/manifest'
@@ -22,6 +22,7 @@ const terminationGracePeriodSeconds = 60
 /** A consumer with 192 MiB of buffers stays below 600 MB. */
 const standardResources = { requests: { cpu: '250m', memory: '640Mi' }, limits: { memory: '1Gi' } }
 
+/** `input.resource` is of that revision already. */
 export function deployment(input: ChildInput, revision: Revision): KubernetesObject {
   const { resource, replicas } = input
   const { rollout } = resource.spec
@@ -47,8 +48,7 @@ export function deployment(input: ChildInput, revision: Revision): KubernetesObj
 }
 
 function podTemplate(input: ChildInput, revision: Revision) {
-  const { secretsHash } = input
-  const resource = atRevision(input.resource, revision)
+  const { resource, secretsHash } = input
   const { pod, restartedAt } = resource.spec
   return {
     metadata: {
@@ -65,7 +65,7 @@ function podTemplate(input: ChildInput, revision: Revision) {
 }
 
 function podSpec(resource: HealthConsumer, revision: Revision) {
-  const { pod, imagePullSecrets, iceberg } = resource.spec
+  const { pod, imagePullSecrets } = resource.spec
   return {
     serviceAccountName: serviceAccountName(resource),
     automountServiceAccountToken: false,
@@ -74,7 +74,9 @@ function podSpec(resource: HealthConsumer, revision: Revision) {
     securityContext: {
       runAsNonRoot: true,
       seccompProfile: { type: 'RuntimeDefault' },
-      ...(iceberg.storage?.persistentVolumeClaim && { fsGroup: userId, fsGroupChangePolicy: 'OnRootMismatch' }),
+      // Secrets are mounted for this group alone; a large volume is not gone through at each start.
+      fsGroup: userId,
+      fsGroupChangePolicy: 'OnRootMismatch',
     },
     ...(imagePullSecrets && { imagePullSecrets }),
     ...(pod?.nodeSelector && { nodeSelector: pod.nodeSelector }),
@@ -113,7 +115,7 @@ function container(resource: HealthConsumer) {
     startupProbe: probe('/livez', { periodSeconds: 2, failureThreshold: 60 }),
     livenessProbe: probe('/livez', { periodSeconds: 20, failureThreshold: 3 }),
     readinessProbe: probe('/readyz', { periodSeconds: 5, failureThreshold: 2 }),
-    resources: pod?.resources ?? standardResources,
+    resources: resourcesOf(pod?.resources),
     securityContext: {
       allowPrivilegeEscalation: false,
       readOnlyRootFilesystem: true,
@@ -121,6 +123,19 @@ function container(resource: HealthConsumer) {
     },
     terminationMessagePolicy: 'FallbackToLogsOnError',
     volumeMounts: volumeMounts(resource),
+  }
+}
+
+type Resources = NonNullable<NonNullable<HealthConsumer['spec']['pod']>['resources']>
+
+/** The standard is for what a resource says nothing about: mixed with what it says, requests could pass limits. */
+function resourcesOf({ requests, limits }: Resources = {}): Resources {
+  const said = { ...requests, ...limits }
+  const unsaid = (standard: NonNullable<Resources['requests']>) =>
+    Object.fromEntries(Object.entries(standard).filter(([name]) => !(name in said)))
+  return {
+    requests: { ...unsaid(standardResources.requests), ...requests },
+    limits: { ...unsaid(standardResources.limits), ...limits },
   }
 }
 

@@ -7,7 +7,7 @@ import { deployment } from './deployment.ts'
 import { networkPolicy } from './networkPolicy.ts'
 import { podDisruptionBudget } from './podDisruptionBudget.ts'
 import { prometheusRule } from './prometheusRule.ts'
-import { revisionConfigMap, revisionOf } from './revision.ts'
+import { atRevision, revisionConfigMap, revisionOf } from './revision.ts'
 import { service } from './service.ts'
 import { serviceAccount } from './serviceAccount.ts'
 import { serviceMonitor } from './serviceMonitor.ts'
@@ -47,9 +47,11 @@ const after: readonly Build[] = [serviceMonitor, prometheusRule, dashboard, trig
 
 /**
  * Every child that the resource should have, in the order in which they are applied. `revision` is what the pods are to
- * run: by default what the resource asks for, after a failed rollout the last stable one.
+ * run, and the children around them are made for: by default what the resource asks for, after a failed rollout the last
+ * stable one.
  */
 export function desiredChildren(input: ChildInput, revision = revisionOf(input)): readonly KubernetesObject[] {
-  const built = (builders: readonly Build[]) => builders.flatMap(build => build(input) ?? [])
-  return [...built(before), revisionConfigMap(input, revision), deployment(input, revision), ...built(after)]
+  const running = { ...input, resource: atRevision(input.resource, revision) }
+  const built = (builders: readonly Build[]) => builders.flatMap(build => build(running) ?? [])
+  return [...built(before), revisionConfigMap(running, revision), deployment(running, revision), ...built(after)]
 }

@@ -32,21 +32,23 @@ const templateFile = 'template.json'
 
 /** The revision that the resource asks for. */
 export function revisionOf({ resource, defaults }: Pick<ChildInput, 'resource' | 'defaults'>): Revision {
-  const { kafka, format, schemaRegistry, validation, iceberg, logging, ...spec } = resource.spec
-  const {
-    image = defaults.image,
-    imagePullPolicy = defaults.imagePullPolicy,
-    imagePullSecrets,
-    restartedAt,
-    pod,
-  } = spec
-  return withHash(
-    { kafka, format, schemaRegistry, validation, iceberg, logging },
-    { image, imagePullPolicy, imagePullSecrets, restartedAt, pod },
-  )
+  const { manifest, template } = partsOf(resource.spec)
+  const { image = defaults.image, imagePullPolicy = defaults.imagePullPolicy } = template
+  return withHash(manifest, { ...template, image, imagePullPolicy })
 }
 
-function withHash(manifest: ManifestSpec, template: TemplateSpec): Revision {
+function partsOf(spec: HealthConsumerSpec) {
+  const { kafka, format, schemaRegistry, validation, iceberg, logging, ...withTemplate } = spec
+  const { image, imagePullPolicy, imagePullSecrets, restartedAt, pod, ...outside } = withTemplate
+  return {
+    manifest: { kafka, format, schemaRegistry, validation, iceberg, logging },
+    template: { image, imagePullPolicy, imagePullSecrets, restartedAt, pod },
+    outside,
+  }
+}
+
+function withHash(...parts: readonly [ManifestSpec, TemplateSpec]): Revision {
+  const [manifest, template] = ordered(parts) as typeof parts
   const hash = createHash('sha256')
     .update(JSON.stringify([manifest, template]))
     .digest('hex')
@@ -54,10 +56,18 @@ function withHash(manifest: ManifestSpec, template: TemplateSpec): Revision {
   return { hash, manifest, template }
 }
 
-/** The resource as its pods know it: of this revision, whatever it asks for now. */
+/** With the keys of all maps in order, as an API server stores them: a file in another order asks for the same pods. */
+function ordered(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(ordered)
+  if (typeof value !== 'object' || value === null) return value
+  const entries = Object.entries(value).map(([key, inner]) => [key, ordered(inner)] as const)
+  return Object.fromEntries(entries.sort(([a], [b]) => (a < b ? -1 : 1)))
+}
+
+/** The resource as its pods know it: of this revision, whatever it asks for now, also by a field that was not there. */
 export const atRevision = (resource: HealthConsumer, { manifest, template }: Revision): HealthConsumer => ({
   ...resource,
-  spec: { ...resource.spec, ...manifest, ...template },
+  spec: { ...partsOf(resource.spec).outside, ...manifest, ...template },
 })
 
 export const revisionName = (resource: Pick<HealthConsumer, 'metadata'>, { hash }: Pick<Revision, 'hash'>): string =>
