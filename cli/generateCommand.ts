@@ -1,8 +1,10 @@
 /**
- * `healthconsumer generate`: prints what Prometheus and Grafana need to watch a consumer. Its flags are the options of the
- * functions in monitoring/, which also check them. It contacts nothing; stdout gets the result and nothing else.
+ * `healthconsumer generate`: prints what Prometheus and Grafana need to watch a consumer, and what a cluster needs to know
+ * HealthConsumers. Its flags are the options of the functions in monitoring/, which also check them. It contacts nothing;
+ * stdout gets the result and nothing else.
  */
 import { type Command, InvalidArgumentError } from 'commander'
+import { crdYaml } from '../crds/customResourceDefinition.ts'
 import { type AlertingOptions, generateAlertingRules } from '../monitoring/alerts.ts'
 import { type DashboardOptions, getGrafanaDashboardJson } from '../monitoring/dashboard.ts'
 import { OptionError } from '../monitoring/optionError.ts'
@@ -15,18 +17,26 @@ import { loadManifest } from './manifest.ts'
 export function register(program: Command, io: CommandIo): void {
   const generate = program
     .command('generate')
-    .summary('print scrape configuration, alerts, dashboard')
-    .description('Prints what Prometheus and Grafana need to watch a consumer: YAML or JSON on stdout, nothing else.')
-    .addHelpText('after', `\nExamples:\n${[scrapeConfigExample, alertsExample, dashboardExample].join('\n')}`)
+    .summary('print scrape configuration, alerts, dashboard, CRD')
+    .description(
+      'Prints what Prometheus and Grafana need to watch a consumer, and what a cluster needs to know HealthConsumers: ' +
+        'YAML or JSON on stdout, nothing else.',
+    )
+    .addHelpText(
+      'after',
+      `\nExamples:\n${[scrapeConfigExample, alertsExample, dashboardExample, crdExample].join('\n')}`,
+    )
   registerScrapeConfig(generate, io)
   registerAlerts(generate, io)
   registerDashboard(generate, io)
+  registerCrd(generate, io)
 }
 
 const scrapeConfigExample =
   '  healthconsumer generate scrape-config --target 127.0.0.1:9249 --label environment=production'
 const alertsExample = '  healthconsumer generate alerts --threshold HighKafkaLag=500000 --disable LowThroughput'
 const dashboardExample = '  healthconsumer generate dashboard --title "Health data" > dashboard.json'
+const crdExample = '  healthconsumer generate crd | kubectl apply --server-side -f -'
 
 interface ScrapeConfigFlags {
   readonly jobName?: string
@@ -137,6 +147,18 @@ function registerDashboard(generate: Command, io: CommandIo): void {
       const dashboard = checked(command, () => getGrafanaDashboardJson(options))
       io.out(`${JSON.stringify(dashboard, null, 2)}\n`)
     })
+}
+
+function registerCrd(generate: Command, io: CommandIo): void {
+  generate
+    .command('crd')
+    .summary('CustomResourceDefinition of HealthConsumers (YAML)')
+    .description(
+      'Prints the CustomResourceDefinition that a cluster needs before it stores HealthConsumers. The chart of the ' +
+        'operator brings it along.',
+    )
+    .addHelpText('after', `\nExample:\n${crdExample}`)
+    .action(() => io.out(crdYaml()))
 }
 
 const specOf = async (file: string | undefined) =>

@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { after, test } from 'node:test'
 import { load } from 'js-yaml'
 import { runProgram } from '../../cli/program.ts'
+import { customResourceDefinition } from '../../crds/customResourceDefinition.ts'
 import { generateAlertingRules } from '../../monitoring/alerts.ts'
 import { getGrafanaDashboardJson } from '../../monitoring/dashboard.ts'
 import { generatePrometheusScrapeConfig } from '../../monitoring/scrapeConfig.ts'
@@ -221,4 +222,8 @@ test('the help of each command has an example, and the examples work', async () 
     const out = await printed(...[...line.matchAll(/"([^"]*)"|(\S+)/g)].map(match => match[1] ?? match[2]!))
     assert.ok(Object.keys(load(out) as object).length > 0)
   }
+})
+
+test('crd prints the CustomResourceDefinition, as one document', async () => {
+  assert.deepEqual(load(await printed('crd')), JSON.parse(JSON.stringify(customResourceDefinition())))
 })
