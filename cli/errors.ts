@@ -50,12 +50,12 @@ export class CommandError extends Error {
   readonly exitCode: FailureExitCode
   readonly failures: readonly Failure[]
   constructor(exitCode: FailureExitCode, failures: readonly Failure[], cause?: unknown) {
-    super(failures.map(failureLine).join('\n'), { cause })
+    super(failures.map(failure => failureLine(failure)).join('\n'), { cause })
     this.exitCode = exitCode
     this.failures = failures
   }
 }
 
 /** One line, without its end. Control characters of the input do not reach the terminal. */
-export const failureLine = ({ code, what, where, fix }: Failure): string =>
-  `error[${code}]: ${what} · ${where} · ${fix}`.replace(/\p{Cc}+/gu, ' ')
+export const failureLine = ({ code, what, where, fix }: Failure, severity: 'error' | 'warning' = 'error'): string =>
+  `${severity}[${code}]: ${what} · ${where} · ${fix}`.replace(/\p{Cc}+/gu, ' ')
