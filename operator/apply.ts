@@ -66,7 +66,7 @@ export interface ApplyRequest {
 }
 
 /** What nothing tells the end of is looked at again after this long. */
-const patienceMs = 60_000
+const patienceMs = 30_000
 
 /** Rejects only with an error that is worth another attempt (connection, conflict, throttling). */
 export async function applyChildren(request: ApplyRequest, ports: ApplyPorts): Promise<ApplyOutcome> {
