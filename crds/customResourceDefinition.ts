@@ -74,8 +74,11 @@ export function customResourceDefinition(): JsonSchema {
   }
 }
 
+/** As zod writes it, with `form` for people beside each pattern. */
+export const describedSchema = (): JsonSchema => z.toJSONSchema(healthConsumer, { target: 'openapi-3.0', io: 'input' })
+
 function openApiSchema(): JsonSchema {
-  const whole = structural(z.toJSONSchema(healthConsumer, { target: 'openapi-3.0', io: 'input' }) as JsonSchema, [])
+  const whole = structural(describedSchema(), [])
   const properties = whole.properties as Record<string, JsonSchema>
   // The API server owns these three, and allows nothing about metadata but its name.
   properties.apiVersion = { type: 'string', description: `Version of the API: ${apiVersion}.` }
@@ -102,7 +105,7 @@ const kept = new Set([
 
 /** One node of zod's JSON Schema, as the API server reads it. `path` is for the error alone. */
 function structural(node: JsonSchema, path: readonly string[]): JsonSchema {
-  const { $schema: _, propertyNames: __, ...said } = node['x-kubernetes-int-or-string'] === true ? merged(node) : node
+  const { $schema: _, propertyNames: __, form: ___, ...said } = isIntOrString(node) ? merged(node) : node
   const unknown = Object.keys(said).find(key => !kept.has(key))
   if (unknown !== undefined) throw new Error(`${path.join('.')}: a CRD has no place for ${unknown}`)
   const { properties, items, additionalProperties, ...out } = said
@@ -119,6 +122,8 @@ function structural(node: JsonSchema, path: readonly string[]): JsonSchema {
     out.additionalProperties = inner(additionalProperties, '*')
   return out
 }
+
+const isIntOrString = (node: JsonSchema) => node['x-kubernetes-int-or-string'] === true
 
 /** An int-or-string without its choice of types: each bound holds for values of its own type alone. */
 function merged({ anyOf, ...common }: JsonSchema): JsonSchema {

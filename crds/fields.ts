@@ -17,7 +17,7 @@ export const bounded = (maxLength: number) =>
 
 /** A form that a string must have; `form` names it for people: "a duration such as 60s". RE2 only: no look-ahead. */
 export const text = (pattern: RegExp, form: string, maxLength: number) =>
-  bounded(maxLength).regex(pattern, { error: form })
+  bounded(maxLength).regex(pattern, { error: form }).meta({ form })
 
 const secondsOf: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3600, d: 86_400 }
 const durationForm = 'a whole number and one unit, such as 60s, 5m, 1h or 7d'
@@ -95,10 +95,13 @@ export const keyedMapOf = <S extends z.ZodType>(value: S, most: number) =>
     },
   ])
 
-/** A web address without credentials in it. What RE2 and JavaScript take for white space differs; these are the same. */
+/**
+ * A web address without credentials in it, and without braces, which would begin a template in an annotation. What RE2
+ * and JavaScript take for white space differs; `\p` is the same to both.
+ */
 export const webAddress = () =>
   text(
-    /^https?:\/\/[^\p{Cc}\p{Z}@/]+(\/[^\p{Cc}\p{Z}@]*)?$/u,
+    /^https?:\/\/[^\p{Cc}\p{Z}@/{}]+(\/[^\p{Cc}\p{Z}@{}]*)?$/u,
     'an address such as https://host:port/path, without user or password',
     2048,
   )

@@ -79,7 +79,7 @@ const dashboard = z.strictObject({
   folder: text(/^[^\p{Cc}]*$/u, 'a name without control characters', 128)
     .optional()
     .describe('Grafana folder.'),
-  dataSource: text(/^[^\p{Cc}]*$/u, 'a name without control characters', 128)
+  dataSource: text(/^[^\p{Cc}]*[^\p{Cc}\p{Cf}\p{Z}][^\p{Cc}]*$/u, 'a name without control characters', 128)
     .optional()
     .describe('Prometheus data source; without it the dashboard lets the viewer choose.'),
 })

@@ -49,10 +49,10 @@ How to read the tables: a name in **bold** has to be given wherever its parent i
 
 export function apiReference(): string {
   const { spec, status } = (describedSchema() as Schema).properties!
-  const name = (describedSchema() as Schema)['x-kubernetes-validations']!.map(({ message }) => `- It ${message}.`)
+  const name = (describedSchema() as Schema)['x-kubernetes-validations']!.map(({ message }) => `- ${message}`)
   return [
     introduction,
-    `## metadata\n\nStandard object metadata. Of \`metadata.name\` is refused:\n\n${name.join('\n')}\n`,
+    `## metadata\n\nStandard object metadata. \`metadata.name\` is refused where it\n\n${name.join('\n')}\n`,
     ...sections('spec', spec!),
     ...sections('status', status!),
     conditions(),
@@ -101,7 +101,7 @@ function cells(path: string, { name, schema, required }: Row): readonly string[]
     defaultOf(schema),
     boundsOf(schema),
     schema.description ?? '',
-  ].map(text => text.replaceAll('|', '\\|'))
+  ].map(text => text.replaceAll('|', '\\|').replaceAll(/(`[^`]*`)|</g, (_, code) => code ?? '&lt;'))
 }
 
 function typeOf(schema: Schema): string {
