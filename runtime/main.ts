@@ -74,7 +74,7 @@ export async function runConsumer(
     tables: { ...tables, namespace: tables.namespace.join('.') },
     now,
   })
-  const { tally } = observers
+  const { tally, trouble } = observers
   const { stateDirectory, secretsDirectory } = options
   const parts = createParts({ configuration, metrics, observers, stateDirectory, secretsDirectory })
   const { positions } = parts
@@ -93,11 +93,12 @@ export async function runConsumer(
       startedMs,
       instance: hostname(),
       pipeline,
+      trouble: trouble.current,
       invalidRatio: tally.valid + tally.invalid === 0 ? null : tally.invalid / (tally.valid + tally.invalid),
       rates: rates.perSecond(),
       logging: options.logging,
     })
-  const probes = createProbes({ pipeline, metrics, tally, status, now })
+  const probes = createProbes({ pipeline, metrics, tally, trouble, status, now })
   const server = await startTelemetryServer({ host: options.metricsHost, port: options.metricsPort, logger, ...probes })
   const timers = new AbortController()
   const stop = () => void pipeline.stop().catch(error => logger.error('Stopping failed', { error }))

@@ -1,5 +1,5 @@
 /**
- * What the pipeline and the commit protocol tell, as metrics and log lines. It decides nothing. Lines carry topics,
+ * What the source, the pipeline and the commit protocol tell, as metrics, log lines and trouble. It decides nothing. Lines carry topics,
  * partitions, offsets, codes and counts.
  */
 import type { CommitObserver } from './commit/context.ts'
@@ -7,8 +7,10 @@ import type { HaltError } from './commit/halt.ts'
 import type { Logger } from './contract/logger.ts'
 import { parseTopicPartitionKey, type SourceBatch, type TopicPartition } from './kafka.ts'
 import type { PipelineObserver } from './pipelinePorts.ts'
+import type { SourceObserver } from './source/source.ts'
 import { logCheckpointEvent, logIcebergError } from './telemetry/logEvents.ts'
 import type { Metrics } from './telemetry/metrics.ts'
+import { Trouble } from './trouble.ts'
 
 export interface ObserverOptions {
   readonly metrics: Metrics
@@ -38,7 +40,9 @@ export interface Tally {
 export interface Observers {
   readonly pipeline: PipelineObserver
   readonly commit: CommitObserver
+  readonly source: SourceObserver
   readonly tally: Tally
+  readonly trouble: Trouble
 }
 
 export function createObservers(options: ObserverOptions): Observers {
@@ -56,18 +60,34 @@ export function createObservers(options: ObserverOptions): Observers {
   const sign = () => {
     tally.lastSignMs = now()
   }
+  const trouble = new Trouble(now)
+  const told: Told = { tally, trouble, sign }
   return {
     tally,
-    commit: commitObserver(options, tally, sign),
-    pipeline: pipelineObserver(metrics, logger, tally, sign),
+    trouble,
+    commit: commitObserver(options, told),
+    pipeline: pipelineObserver(metrics, logger, told),
+    source: {
+      interrupted: error => trouble.failed('reading', error),
+      working: () => trouble.works('reading'),
+    },
   }
 }
 
-function commitObserver({ metrics, logger, tables }: ObserverOptions, tally: Tally, sign: () => void): CommitObserver {
+/** What is remembered of what was told. */
+interface Told {
+  readonly tally: Tally
+  readonly trouble: Trouble
+  /** Notes a sign of life. */
+  sign(): void
+}
+
+function commitObserver({ metrics, logger, tables }: ObserverOptions, { tally, trouble, sign }: Told): CommitObserver {
   return {
     conflict: table => metrics.iceberg.commitConflict(table),
     failed(table, error, delayMs) {
       sign()
+      trouble.failed('positions', error)
       metrics.iceberg.writeFailed(table)
       metrics.iceberg.commitRetried(table)
       logIcebergError(logger, `Access to the table failed and will be tried again in ${Math.round(delayMs)} ms`, {
@@ -90,11 +110,13 @@ function commitObserver({ metrics, logger, tables }: ObserverOptions, tally: Tal
   }
 }
 
-function pipelineObserver(metrics: Metrics, logger: Logger, tally: Tally, sign: () => void): PipelineObserver {
+function pipelineObserver(metrics: Metrics, logger: Logger, { tally, trouble, sign }: Told): PipelineObserver {
   let checkpoints = 0
   return {
     assigned(partitions: readonly TopicPartition[]) {
       sign()
+      // What could not be made durable may be another's by now.
+      trouble.works('rows')
       metrics.kafka.assigned(partitions)
       metrics.kafka.rebalanced()
       logger.info('Partitions assigned', {
@@ -110,7 +132,11 @@ function pipelineObserver(metrics: Metrics, logger: Logger, tally: Tally, sign: 
       sign()
       logger.warning(`Taking positions anew: ${reason}`, { error })
     },
+    failed: (activity, error) => trouble.failed(activity, error),
+    positioned: () => trouble.works('positions'),
     halted(halt: HaltError | null) {
+      // It was found out by asking, with answers.
+      trouble.works('positions', 'rows')
       metrics.halted(halt?.code ?? null)
       if (halt === null) logger.info('The halt is over, intake goes on')
       else logger.critical(`Halted: ${halt.message}`, { context: { halt_code: halt.code, fix: halt.fix }, error: halt })
@@ -121,6 +147,7 @@ function pipelineObserver(metrics: Metrics, logger: Logger, tally: Tally, sign: 
     },
     flushed(result, files, durationMs) {
       sign()
+      trouble.works('positions', 'rows')
       checkpoints++
       if (result === 'moved') {
         logCheckpointEvent(logger, { eventType: 'discarded', checkpointId: checkpoints, durationMs })

@@ -60,7 +60,7 @@ export function createParts(options: PartsOptions): Parts {
   }
 }
 
-function createKafkaParts({ configuration, stateDirectory, secretsDirectory }: PartsOptions) {
+function createKafkaParts({ configuration, observers, stateDirectory, secretsDirectory }: PartsOptions) {
   const { groupId, topics, bootstrapServers, sessionTimeoutMs } = configuration
   const connection = {
     bootstrapServers,
@@ -69,7 +69,8 @@ function createKafkaParts({ configuration, stateDirectory, secretsDirectory }: P
   }
   const logger = getLogger('runtime.source')
   const memberRecords = createMemberRecords(stateDirectory, groupId)
-  const source = createKafkaSource({ connection, groupId, topics, sessionTimeoutMs, memberRecords, logger })
+  const group = { groupId, topics, sessionTimeoutMs }
+  const source = createKafkaSource({ connection, ...group, memberRecords, observer: observers.source, logger })
   const positions = createKafkaPositions({ connection, groupId, topics, generation: () => source.generation(), logger })
   return { source, positions }
 }

@@ -108,13 +108,14 @@ export function createPipeline(settings: PipelineSettings, ports: PipelinePorts)
       if (halt !== null && !foundByReading.has(halt.code)) endHalt()
       firstRound = true
       lastProgressMs = lastAuditMs = ports.now()
+      observer.positioned()
       for (const partition of partitions) source.seek(partition, intake.startOf(partition)!)
       phase = 'running'
       paused = false
       source.resume(partitions)
     } catch (error) {
       if (mine !== generation || signal.aborted) return
-      fail('taking positions failed', error)
+      fail('positions', 'taking positions failed', error)
     }
   }
 
@@ -138,10 +139,11 @@ export function createPipeline(settings: PipelineSettings, ports: PipelinePorts)
   }
 
   /** Looked at again after ever longer pauses; a halt, which waits for a person, ends a run that would end by itself. */
-  function fail(reason: string, error: unknown): void {
+  function fail(activity: 'positions' | 'rows', reason: string, error: unknown): void {
     failures++
     const delayMs = Math.min(maxRetryMs, 250 * 2 ** failures)
     if (!(error instanceof HaltError)) {
+      observer.failed(activity, error)
       rewind(reason, { error, delayMs })
       return
     }
@@ -201,8 +203,10 @@ export function createPipeline(settings: PipelineSettings, ports: PipelinePorts)
       if (work === flush && halt !== null) endHalt()
     } catch (error) {
       if (!signal.aborted && mine === generation) {
-        if (work === flush) observer.flushFailed(error)
-        fail(work === flush ? 'a flush failed' : 'an audit failed', error)
+        if (work === flush) {
+          observer.flushFailed(error)
+          fail('rows', 'a flush failed', error)
+        } else fail('positions', 'an audit failed', error)
       }
     } finally {
       flushingBytes = 0
@@ -236,6 +240,7 @@ export function createPipeline(settings: PipelineSettings, ports: PipelinePorts)
     const state = await protocol.state()
     if (mine !== generation) return
     tables = state
+    observer.positioned()
     if (!stands) rewind('the audit found other offsets')
   }
 
@@ -269,7 +274,7 @@ export function createPipeline(settings: PipelineSettings, ports: PipelinePorts)
           try {
             take(batch)
           } catch (error) {
-            fail('a batch failed', error)
+            fail('rows', 'a batch failed', error)
           }
         },
         crashed: error => finished.reject(error),

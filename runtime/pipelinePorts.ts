@@ -27,6 +27,10 @@ export interface PipelineObserver {
   assigned(partitions: readonly TopicPartition[]): void
   consumed(batch: SourceBatch, records: number, nowMs: number): void
   rewound(reason: string, error?: unknown): void
+  /** Positions could not be taken or audited, or rows not be classified or made durable: tried again. Not for a halt. */
+  failed(activity: 'positions' | 'rows', error: unknown): void
+  /** Positions were taken, or were found to stand. */
+  positioned(): void
   halted(halt: HaltError | null): void
   flushing(round: Round): void
   flushed(result: CommitResult, files: { raw: number; errors: number; bytes: number }, durationMs: number): void

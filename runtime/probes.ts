@@ -4,11 +4,13 @@ import type { Tally } from './observers.ts'
 import type { Pipeline } from './pipeline.ts'
 import type { Metrics } from './telemetry/metrics.ts'
 import type { TelemetrySources } from './telemetry/server.ts'
+import type { Trouble } from './trouble.ts'
 
 export interface ProbeOptions {
   readonly pipeline: Pipeline
   readonly metrics: Metrics
   readonly tally: Readonly<Tally>
+  readonly trouble: Pick<Trouble, 'current'>
   status(): RuntimeStatus
   /** Milliseconds since the epoch. */
   now(): number
@@ -16,7 +18,13 @@ export interface ProbeOptions {
 
 const stuckAfterMs = 5 * 60_000
 
-export function createProbes({ pipeline, metrics, tally, status, now }: ProbeOptions): TelemetrySources {
+export function createProbes({ pipeline, metrics, tally, trouble, status, now }: ProbeOptions): TelemetrySources {
+  const what = (): string => {
+    const { current } = trouble
+    if (pipeline.halt !== null) return `${pipeline.halt.code}: ${pipeline.halt.message}`
+    if (current !== null) return `${current.code}: ${current.message}`
+    return pipeline.tables === undefined ? 'waiting for an assignment and the tables' : 'at work'
+  }
   return {
     metricsText() {
       for (const { topic, partition, lag } of status().partitions)
@@ -33,7 +41,7 @@ export function createProbes({ pipeline, metrics, tally, status, now }: ProbeOpt
     }),
     ready: () => ({
       ok: pipeline.halt === null && pipeline.tables !== undefined,
-      message: pipeline.halt?.message ?? 'waiting for an assignment and the tables',
+      message: what(),
     }),
     status,
   }

@@ -1,6 +1,13 @@
 /** The answer of `/status`, from what the pipeline and the telemetry know. Pure. */
 import type { RuntimeConfiguration } from './contract/configuration.ts'
-import type { LoggingStatus, PartitionStatus, RateStatus, RuntimeStatus, TableStatus } from './contract/status.ts'
+import type {
+  LoggingStatus,
+  PartitionStatus,
+  RateStatus,
+  RuntimeStatus,
+  TableStatus,
+  TroubleStatus,
+} from './contract/status.ts'
 import type { Pipeline } from './pipeline.ts'
 
 export interface StatusFacts {
@@ -9,6 +16,7 @@ export interface StatusFacts {
   readonly instance: string
   readonly startedMs: number
   readonly pipeline: Pick<Pipeline, 'halt' | 'epoch' | 'caughtUp' | 'tables' | 'positions' | 'bufferedBytes'>
+  readonly trouble: TroubleStatus | null
   readonly rates: RateStatus
   readonly invalidRatio: number | null
   readonly logging: LoggingStatus
@@ -34,6 +42,7 @@ export function describeStatus(facts: StatusFacts): RuntimeStatus {
     epoch: pipeline.epoch,
     caughtUp: pipeline.caughtUp,
     halt: halt === null ? null : { code: halt.code, message: halt.message, fix: halt.fix },
+    trouble: facts.trouble,
     partitions: pipeline.positions().map(
       ({ topic, partition, next, highWatermark, committed }): PartitionStatus => ({
         topic,

@@ -6,6 +6,7 @@
  */
 import type { HaltCode } from './halts.ts'
 import type { LogLevel } from './logger.ts'
+import type { TroubleCode } from './troubles.ts'
 
 export interface RuntimeStatus {
   readonly version: string
@@ -20,6 +21,8 @@ export interface RuntimeStatus {
   readonly caughtUp: boolean
   /** Why intake stopped; null while work goes on. */
   readonly halt: HaltStatus | null
+  /** What fails and is tried again right now; null where all that is done works. A halt is none. */
+  readonly trouble: TroubleStatus | null
   readonly partitions: readonly PartitionStatus[]
   readonly tables: { readonly raw: TableStatus; readonly errors: TableStatus }
   /** Error batches that the raw table announced and the errors table has not applied yet. */
@@ -37,6 +40,14 @@ export interface HaltStatus {
   readonly message: string
   /** What a person can do about it. */
   readonly fix: string
+}
+
+export interface TroubleStatus {
+  readonly code: TroubleCode
+  /** What failed last, with the broker, topic or file concerned. */
+  readonly message: string
+  /** When it began to fail without having worked since. */
+  readonly since: string
 }
 
 export interface PartitionStatus {

@@ -23,6 +23,8 @@ export interface FetchRound {
   idle(): Promise<void>
   /** A fetch succeeded, whatever it brought. */
   fetched(): void
+  /** Every broker has been asked for what it leads, and has answered. Once a round. */
+  working(): void
   handle(batch: SourceBatch): Promise<void>
   /** Positions are in doubt: the assignment must be made anew. */
   doubt(reason: string): void
@@ -35,21 +37,23 @@ export async function runFetchRound(round: FetchRound): Promise<void> {
   const { cluster, topics } = round
   const nodeIds = cluster.getNodeIds()
   const shape = shapeOf(cluster, topics)
+  const silent = new Set(nodeIds)
   let failed = false
   const isOver = () => failed || round.isOver()
 
-  async function fetchFrom(nodeId: number): Promise<void> {
+  async function fetchFrom(nodeId: string): Promise<void> {
     while (!isOver()) {
       await cluster.refreshMetadataIfNecessary()
       const { brokers, partitions } = shapeOf(cluster, topics)
       if (partitions !== shape.partitions) return round.doubt('the number of partitions changed')
       if (brokers !== shape.brokers) return
-      await fetchOnce({ ...round, isOver }, nodeId)
+      await fetchOnce({ ...round, isOver }, Number(nodeId))
+      if (silent.delete(nodeId) && silent.size === 0) round.working()
     }
   }
 
   const loops = nodeIds.map(nodeId =>
-    fetchFrom(Number(nodeId)).catch((error: unknown) => {
+    fetchFrom(nodeId).catch((error: unknown) => {
       failed = true
       throw error
     }),

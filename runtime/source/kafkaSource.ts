@@ -15,7 +15,7 @@ import { runFetchRound } from './fetchRound.ts'
 import type { Cluster, KafkajsError } from './kafkajsInternals.ts'
 import type { MemberRecords } from './memberRecords.ts'
 import { createMembership, type GroupGeneration } from './membership.ts'
-import type { Source, SourceHandler } from './source.ts'
+import type { Source, SourceHandler, SourceObserver } from './source.ts'
 import { SourceError, toSourceError } from './sourceError.ts'
 
 export interface KafkaSourceOptions {
@@ -29,6 +29,7 @@ export interface KafkaSourceOptions {
   readonly fetchLimits?: Partial<FetchLimits>
   /** With it, a restart in place does not wait for the session timeout of the process that was killed. */
   readonly memberRecords?: MemberRecords
+  readonly observer?: SourceObserver
   readonly logger: Logger
 }
 
@@ -97,6 +98,7 @@ export function createKafkaSource(options: KafkaSourceOptions): KafkaSource {
     if (isOutsideGeneration(type)) return rejoin(type)
     const problem = toSourceError(error, topics, options.connection.bootstrapServers)
     if (!problem.retriable) throw problem
+    options.observer?.interrupted(problem)
     connection.reset()
     const retryMs = Math.min(maxBackoffMs, 100 * 2 ** failures++) * (0.5 + Math.random() / 2)
     logger.warning('Consuming is interrupted and will be tried again', {
@@ -143,6 +145,7 @@ export function createKafkaSource(options: KafkaSourceOptions): KafkaSource {
       fetched() {
         failures = 0
       },
+      working: () => options.observer?.working(),
       handle,
       doubt: rejoin,
       logger,

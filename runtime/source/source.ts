@@ -3,6 +3,7 @@
  * Kafka's committed offsets. Implemented on kafkajs in kafkaSource.ts and in memory for tests in inMemoryKafka.ts.
  */
 import type { OffsetMap, SourceBatch, TopicPartition, TopicPartitionKey, Watermarks } from '../kafka.ts'
+import type { SourceError } from './sourceError.ts'
 
 export interface SourceHandler {
   /**
@@ -35,6 +36,14 @@ export interface Source {
   resume(partitions: readonly TopicPartition[]): void
   /** Stops fetching, waits for running batch handlers, leaves the group. */
   stop(): Promise<void>
+}
+
+/** Told whether Kafka can be read. Never awaited, must not throw. */
+export interface SourceObserver {
+  /** Consuming failed and will be tried again, as often as it takes. */
+  interrupted(error: SourceError): void
+  /** Every broker that was asked has answered. */
+  working(): void
 }
 
 /** The questions that the commit protocol asks Kafka. */

@@ -8,6 +8,7 @@ import { cp, mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/pro
 import { dirname, join } from 'node:path'
 import { after, suite, test } from 'node:test'
 import type { HaltCode } from '../../runtime/contract/halts.ts'
+import type { TroubleCode } from '../../runtime/contract/troubles.ts'
 import { startBroker } from '../kafka/broker.ts'
 import { change, read } from '../readers/readers.ts'
 import { until } from '../until.ts'
@@ -106,9 +107,20 @@ async function assertHalted(runtime: Runtime, code: HaltCode): Promise<void> {
 const failureCodes = (runtime: Runtime, from: number) =>
   runtime.logged.slice(from).flatMap(({ level, context }) => (level === 'ERROR' ? [context.error_code] : []))
 
+const troubleOf: Readonly<Record<string, TroubleCode>> = {
+  READ_ONLY: 'StorageReadOnly',
+  NO_SPACE: 'StorageFull',
+  CORRUPT_METADATA: 'CatalogFailing',
+  UNSUPPORTED_FORMAT: 'CatalogFailing',
+}
+
 async function assertRetrying(runtime: Runtime, code: string, from: number): Promise<void> {
   await until(`two errors with code ${code}`, () => failureCodes(runtime, from).filter(it => it === code).length > 1)
-  assert.equal((await runtime.status())!.halt, null)
+  const { halt, trouble } = (await runtime.status())!
+  assert.equal(halt, null)
+  assert.equal(trouble?.code, troubleOf[code])
+  assert.ok(trouble!.message.length > 20 && trouble!.message.includes('health_'), JSON.stringify(trouble))
+  assert.match((await runtime.get('/readyz'))!.body, new RegExp(`^${trouble!.code}: `))
   assert.equal((await runtime.get('/livez'))!.code, 200)
   assert.doesNotMatch(
     (await runtime.get('/metrics'))!.body,
@@ -170,6 +182,7 @@ suite('trouble with the tables', async () => {
         await cure()
         await durable()
         assert.equal((await runtime.get('/readyz'))!.code, 200)
+        assert.equal((await runtime.status())!.trouble, null)
         assert.doesNotMatch((await runtime.get('/metrics'))!.body, /^healthconsumer_halted\{.*\} 1$/m)
       })
 

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { after, suite, test } from 'node:test'
 import { createKafkaPositions } from '../../runtime/source/kafkaPositions.ts'
 import { createKafkaSource, type KafkaSource, type KafkaSourceOptions } from '../../runtime/source/kafkaSource.ts'
+import type { SourceObserver } from '../../runtime/source/source.ts'
 import { createRecorder, type Recorder } from '../runtime/source/recorder.ts'
 import { until } from '../until.ts'
 import { type Codec, silentLogger, startBroker } from './broker.ts'
@@ -240,7 +241,12 @@ suite('the source on a real broker', async () => {
       ...silentLogger,
       warning: (_: string, fields?: { error?: unknown }) => void warnings.push(String(fields?.error)),
     }
-    const { source, recorder } = await consume('outage', { logger })
+    const told: string[] = []
+    const observer: SourceObserver = {
+      interrupted: ({ code }) => void told.push(code),
+      working: () => void told.push('working'),
+    }
+    const { source, recorder } = await consume('outage', { logger, observer })
     const positions = createKafkaPositions({
       connection,
       groupId: 'group-of-outage',
@@ -251,6 +257,7 @@ suite('the source on a real broker', async () => {
     const at = { topic: 'outage', partition: 0 }
     await produceText('outage', 0, 'a')
     await until('the first', () => recorder.next('outage') === 1)
+    await until('word of it', () => told.at(-1) === 'working')
     await broker.halt()
     await until('a warning', () => warnings.some(warning => warning.includes(broker.bootstrapServers)))
     await assert.rejects(positions.watermarks([at]), { name: 'SourceError', code: 'UNREACHABLE' })
@@ -258,6 +265,8 @@ suite('the source on a real broker', async () => {
     await produceText('outage', 0, 'b')
     await produceText('outage', 1, 'c')
     await until('the rest', () => recorder.next('outage') === 2 && recorder.next('outage', 1) === 1)
+    assert.ok(told.includes('UNREACHABLE'))
+    await until('word that it works', () => told.at(-1) === 'working')
     assert.deepEqual(recorder.values('outage'), ['a', 'b'])
     assert.deepEqual(recorder.crashes, [])
     assert.deepEqual(await positions.watermarks([at]), new Map([['outage:0', { low: 0, high: 2 }]]))

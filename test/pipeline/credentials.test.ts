@@ -154,12 +154,22 @@ suite('credentials', () => {
     await until('the first payload', async () => (await committed()) === 1)
     await broker.setScramPassword(scramPassword)
     // Whoever is connected stays so: a broker asks again at the next connection.
+    const trouble = async () => (await running.status()).trouble
+    assert.equal(await trouble(), null)
     await broker.halt()
+    await until('no broker', async () => (await trouble())?.code === 'BrokersUnreachable')
+    const { since } = (await trouble())!
     await broker.resume()
     await until('a refusal', () => running.log().some(({ error }) => error?.message.includes('refuses the SASL')), 60)
+    await until('a refused login', async () => (await trouble())?.code === 'LoginRefused')
+    const refused = (await trouble())!
+    // It has not worked in between.
+    assert.equal(refused.since, since)
+    assert.doesNotMatch(JSON.stringify(refused), new RegExp(`scram-before|${scramPassword}`))
     await secret(topic, { password: scramPassword })
     await written.write(topic, 0, 1)
     await until('the second payload', async () => (await committed()) === 2, 60)
+    assert.equal(await trouble(), null)
     const ended = await running.stop()
     assertNothingTold(ended)
     await assertExactly(consumer, written.ids)

@@ -216,11 +216,12 @@ suite('a running consumer', () => {
 
   test('it is live and ready, and its status says where it stands', async () => {
     assert.deepEqual(health, [200, 200])
-    const { halt, caughtUp, group, epoch, invalidRatio, logging } = status
+    const { halt, trouble, caughtUp, group, epoch, invalidRatio, logging } = status
     assert.deepEqual(
-      { halt, caughtUp, group, logging },
+      { halt, trouble, caughtUp, group, logging },
       {
         halt: null,
+        trouble: null,
         caughtUp: true,
         group: 'test.pipeline-1',
         logging: { level: 'debug', formatter: 'JSONFormatter', file: null },

@@ -3,18 +3,22 @@
  * ids, one that begins with `bad` is an error row, and `refused` halts. Ports fail or wait when a test says so.
  */
 import assert from 'node:assert/strict'
-import type { CommitSettings } from '../../runtime/commit/context.ts'
+import type { CommitObserver, CommitSettings } from '../../runtime/commit/context.ts'
 import { HaltError } from '../../runtime/commit/halt.ts'
 import { parseRawKeys } from '../../runtime/commit/keys.ts'
 import { createProtocol, type Protocol } from '../../runtime/commit/protocol.ts'
+import type { Logger } from '../../runtime/contract/logger.ts'
+import type { TroubleStatus } from '../../runtime/contract/status.ts'
 import type { DataFile } from '../../runtime/iceberg/dataFile.ts'
 import { errorsDefinition, rawDefinition } from '../../runtime/iceberg/tables.ts'
 import type { TableWriter } from '../../runtime/iceberg/tableWriter.ts'
+import { createObservers } from '../../runtime/observers.ts'
 import { createPipeline, type Pipeline } from '../../runtime/pipeline.ts'
 import type { PipelineSettings } from '../../runtime/pipelinePorts.ts'
 import type { ErrorRow, RawRow } from '../../runtime/rows.ts'
 import { createInMemoryKafka } from '../../runtime/source/inMemoryKafka.ts'
 import type { Source } from '../../runtime/source/source.ts'
+import { createMetrics } from '../../runtime/telemetry/metrics.ts'
 import { errorsTable, group, Lake, rawTable, taggedOf } from './commit/lake.ts'
 import { FakeClock } from './fakeClock.ts'
 
@@ -60,8 +64,17 @@ const errorRow: ErrorRow = {
   processingTime: instant,
 }
 
+const nothing = () => undefined
+const deaf: CommitObserver = { conflict: nothing, failed: nothing, committed: nothing, gap: nothing }
+const silent: Logger = {
+  ...{ debug: nothing, info: nothing, warning: nothing, error: nothing, critical: nothing },
+  enabled: () => false,
+}
+
 export interface Started {
   readonly pipeline: Pipeline
+  /** What fails right now. */
+  readonly trouble: () => TroubleStatus | null
   /** What the observer was told, e.g. `flushed committed`, `halted LineageBroken`. */
   readonly events: string[]
   /** How `run` ended: undefined while it runs, else `done` or the error. */
@@ -114,6 +127,7 @@ export class PipelineWorld {
   start({ pipeline: settings = {}, commit = {}, wrap = source => source }: StartOptions = {}): Started {
     const events: string[] = []
     const note = (event: string) => void events.push(event)
+    const { commit: commitObserver, pipeline: told, trouble } = this.observers()
     const pipeline = createPipeline(
       {
         intervalMs: 10_000,
@@ -126,7 +140,7 @@ export class PipelineWorld {
       },
       {
         source: wrap(this.kafka.source(group, [topic])),
-        protocol: this.protocol(commit),
+        protocol: this.protocol(commit, commitObserver),
         classify: (record, _, __, sink) => {
           for (const id of record.value?.toString().split(',') ?? []) {
             if (id === 'refused') throw new HaltError('InvalidRecord', `offset ${record.offset}`)
@@ -141,14 +155,23 @@ export class PipelineWorld {
         now: this.clock.now,
         sleep: this.clock.sleep,
         observer: {
-          assigned: partitions => note(`assigned ${partitions.length}`),
+          ...told,
+          assigned(partitions) {
+            note(`assigned ${partitions.length}`)
+            told.assigned(partitions)
+          },
           consumed: (_, records) => note(`consumed ${records}`),
           rewound: reason => note(`rewound ${reason}`),
-          halted: halt => note(`halted ${halt?.code ?? 'no more'}`),
+          halted(halt) {
+            note(`halted ${halt?.code ?? 'no more'}`)
+            told.halted(halt)
+          },
           flushing: () => note('flushing'),
-          flushed: result => note(`flushed ${result}`),
+          flushed(result, files, durationMs) {
+            note(`flushed ${result}`)
+            told.flushed(result, files, durationMs)
+          },
           flushFailed: () => note('flush failed'),
-          buffered() {},
         },
       },
     )
@@ -159,6 +182,7 @@ export class PipelineWorld {
     )
     const started: Started = {
       pipeline,
+      trouble: () => trouble.current,
       events,
       outcome: () => outcome,
       count: event => events.filter(it => it === event).length,
@@ -167,7 +191,14 @@ export class PipelineWorld {
     return started
   }
 
-  protocol(settings: Partial<CommitSettings> = {}): Protocol {
+  private observers() {
+    const { now } = this.clock
+    const tables = { raw: rawTable.name, errors: errorsTable.name }
+    const metrics = createMetrics({ version: 'test', tables, dataTypes: [], now })
+    return createObservers({ metrics, logger: silent, tables: { ...tables, namespace: 'db' }, now })
+  }
+
+  protocol(settings: Partial<CommitSettings> = {}, observer = deaf): Protocol {
     const { lake, clock } = this
     const { catalog, storage } = lake
     const positions = this.kafka.positions(group)
@@ -218,7 +249,7 @@ export class PipelineWorld {
         newSnapshotId: lake.newSnapshotId,
         random: () => 0.5,
         sleep: clock.sleep,
-        observer: { conflict() {}, failed() {}, committed() {}, gap() {} },
+        observer,
       },
     )
   }

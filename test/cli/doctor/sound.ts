@@ -58,6 +58,7 @@ export const status: RuntimeStatus = {
   epoch: 1,
   caughtUp: true,
   halt: null,
+  trouble: null,
   partitions: partitions.map(each => ({ ...each, nextOffset: 100, highWatermark: 110, lag: 10, committed: 100 })),
   tables: {
     raw: { name: 'db.raw', snapshotId: '6129481920394857261', sequence: 7, lastCommitAt: '2026-05-01T11:59:30.000Z' },

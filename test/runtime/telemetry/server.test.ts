@@ -19,6 +19,7 @@ const status: RuntimeStatus = {
   epoch: 1,
   caughtUp: false,
   halt: { code: 'LineageBroken', message: 'm', fix: 'f' },
+  trouble: { code: 'BrokersUnreachable', message: 'b', since: '2026-01-02T03:05:00.000Z' },
   partitions: [{ topic: 't', partition: 0, nextOffset: 5, highWatermark: 9, lag: 4, committed: 3 }],
   tables: {
     raw: { name: 'db.raw', snapshotId: '6129481920394857261', sequence: 7, lastCommitAt: '2026-01-02T03:04:06.000Z' },
