@@ -74,7 +74,7 @@ export function customResourceDefinition(): JsonSchema {
   }
 }
 
-/** As zod writes it, with `form` for people beside each pattern. */
+/** As zod writes it, with `form` for people beside each pattern, and the `range` of durations. */
 export const describedSchema = (): JsonSchema => z.toJSONSchema(healthConsumer, { target: 'openapi-3.0', io: 'input' })
 
 function openApiSchema(): JsonSchema {
@@ -105,10 +105,11 @@ const kept = new Set([
 
 /** One node of zod's JSON Schema, as the API server reads it. `path` is for the error alone. */
 function structural(node: JsonSchema, path: readonly string[]): JsonSchema {
-  const { $schema: _, propertyNames: __, form: ___, ...said } = isIntOrString(node) ? merged(node) : node
+  const { $schema: _, propertyNames: __, form: ___, range, ...said } = isIntOrString(node) ? merged(node) : node
   const unknown = Object.keys(said).find(key => !kept.has(key))
   if (unknown !== undefined) throw new Error(`${path.join('.')}: a CRD has no place for ${unknown}`)
   const { properties, items, additionalProperties, ...out } = said
+  if (out.description !== undefined) out.description = [out.description, ...unsaid(range, out.default)].join(' ')
   // For a text with a format the API server would take a list too (kube-openapi: it might be bytes).
   if (out.type === 'string') delete out.format
   const inner = (schema: unknown, name: string) => structural(schema as JsonSchema, [...path, name])
@@ -121,6 +122,15 @@ function structural(node: JsonSchema, path: readonly string[]): JsonSchema {
   if (typeof additionalProperties === 'object' && Object.keys(additionalProperties!).length > 0)
     out.additionalProperties = inner(additionalProperties, '*')
   return out
+}
+
+/** What `kubectl explain` does not show by itself, as sentences. */
+function unsaid(range: unknown, standard: unknown): string[] {
+  const isShown = standard !== undefined && (typeof standard !== 'object' || Array.isArray(standard))
+  return [
+    ...(range === undefined ? [] : [`From ${range}.`]),
+    ...(isShown ? [`Default: ${[standard].flat().join(', ')}.`] : []),
+  ]
 }
 
 const isIntOrString = (node: JsonSchema) => node['x-kubernetes-int-or-string'] === true

@@ -38,7 +38,7 @@ export function duration(least: string, most: string) {
     reads: [],
     check: self => durationMs(self) >= durationMs(least) && durationMs(self) <= durationMs(most),
   }
-  return withRules(text(/^[0-9]{1,9}[smhd]$/, durationForm, 10), [bounds])
+  return withRules(text(/^[0-9]{1,9}[smhd]$/, durationForm, 10), [bounds]).meta({ range: `${least} to ${most}` })
 }
 
 export const int32 = (least: number, most: number) => z.int().min(least).max(most).meta({ format: 'int32' })

@@ -9,6 +9,7 @@ interface Schema {
   readonly description?: string
   readonly default?: unknown
   readonly form?: string
+  readonly range?: string
   readonly enum?: readonly string[]
   readonly anyOf?: readonly Schema[]
   readonly minimum?: number
@@ -127,7 +128,8 @@ function boundsOf(schema: Schema): string {
   const inner = items ?? (additionalProperties || undefined)
   const own = type === 'object' ? [] : [...ownBounds(schema, choices !== undefined)]
   const each = inner && inner.type !== 'object' && !inner.enum ? ownBounds(inner, false) : []
-  const rules = inner || type !== 'object' ? (schema['x-kubernetes-validations'] ?? []).map(fixOf) : []
+  const isValue = inner !== undefined || type !== 'object'
+  const rules = schema.range ? [schema.range] : isValue ? (schema['x-kubernetes-validations'] ?? []).map(fixOf) : []
   return [entries, keys, ...own, ...each, ...rules].filter(text => text !== undefined).join('; ')
 }
 
