@@ -51,6 +51,11 @@ const suites: readonly Suite[] = [
     files: ['test/controlplane/**/*.test.ts'],
     concurrency: 2,
   },
+  {
+    name: 'cluster',
+    what: 'pods on a real node, and that nothing stays of it; needs root',
+    files: ['test/cluster/**/*.test.ts'],
+  },
   { name: 'faults', what: 'kills, pauses, lost responses', files: ['test/faults/**/*.test.ts'] },
   {
     name: 'package',
