@@ -200,7 +200,7 @@ const storage = withRules(
         endpoint: webAddress().optional().describe("Address of an S3 service; by default AWS's."),
         region: text(/^[a-z0-9-]+$/, 'a region such as eu-central-1', 63)
           .optional()
-          .describe('Region.'),
+          .describe('Region that the bucket lies in.'),
         pathStyle: z.boolean().default(false).describe('Put the bucket into the path instead of the host name.'),
         secretRef: secretReference('Secret with the keys accessKeyId and secretAccessKey.').optional(),
       })
