@@ -105,11 +105,11 @@ const kept = new Set([
 
 /** One node of zod's JSON Schema, as the API server reads it. `path` is for the error alone. */
 function structural(node: JsonSchema, path: readonly string[]): JsonSchema {
-  const { $schema: _, propertyNames: __, form: ___, range, ...said } = isIntOrString(node) ? merged(node) : node
+  const { $schema: _, propertyNames: __, form, range, ...said } = isIntOrString(node) ? merged(node) : node
   const unknown = Object.keys(said).find(key => !kept.has(key))
   if (unknown !== undefined) throw new Error(`${path.join('.')}: a CRD has no place for ${unknown}`)
   const { properties, items, additionalProperties, ...out } = said
-  if (out.description !== undefined) out.description = [out.description, ...unsaid(range, out.default)].join(' ')
+  if (out.description !== undefined) out.description = [out.description, ...unsaid(form, range, out.default)].join(' ')
   // For a text with a format the API server would take a list too (kube-openapi: it might be bytes).
   if (out.type === 'string') delete out.format
   const inner = (schema: unknown, name: string) => structural(schema as JsonSchema, [...path, name])
@@ -125,10 +125,11 @@ function structural(node: JsonSchema, path: readonly string[]): JsonSchema {
 }
 
 /** What `kubectl explain` does not show by itself, as sentences. */
-function unsaid(range: unknown, standard: unknown): string[] {
+function unsaid(form: unknown, range: unknown, standard: unknown): string[] {
+  const taken = range === undefined ? form : `a duration from ${range}`
   const isShown = standard !== undefined && (typeof standard !== 'object' || Array.isArray(standard))
   return [
-    ...(range === undefined ? [] : [`From ${range}.`]),
+    ...(taken === undefined ? [] : [`Takes ${taken}.`]),
     ...(isShown ? [`Default: ${[standard].flat().join(', ')}.`] : []),
   ]
 }

@@ -352,7 +352,7 @@ const logging = z.strictObject({
 export const spec = withRules(
   z.strictObject({
     paused: z.boolean().optional().describe('Scale to zero and stay there; the tables keep their position.'),
-    restartedAt: dateTime().optional().describe('A change restarts the pods: a time such as 2026-01-31T12:00:00Z.'),
+    restartedAt: dateTime().optional().describe('A change restarts the pods.'),
     image: text(/^[A-Za-z0-9][A-Za-z0-9._:/@-]*$/, 'an image such as registry/name:tag or registry/name@sha256:…', 1024)
       .optional()
       .describe("Runtime image; by default the operator's."),
