@@ -300,7 +300,7 @@ describe('a process', () => {
     const { child, output } = run(`
       import { Socket } from 'node:net'
       new Socket({ fd: 2 }).unref()
-      for (let i = 0; i < ${lines}; i++) getLogger('a').info('m', { context: { i, long: 'ä'.repeat(10_000) } })
+      for (let i = 0; i < ${lines}; i++) getLogger('a').info('m', { context: { i, long: 'ä'.repeat(60_000) } })
     `)
     await once(child, 'close')
     const numbers = output.stderr
