@@ -109,7 +109,7 @@ const finite = (value: number | undefined): number | null =>
   value !== undefined && Number.isFinite(value) ? value : null
 
 const legend = (format: string, labels: Result['metric']): string =>
-  format.replace(/\{\{\s*(\w+)\s*\}\}/g, (_, label: string) => labels[label] ?? '').trim() || 'Value'
+  format.replace(/\{\{\s*(\w+)\s*\}\}/g, (_, label: string) => labels[label] ?? '').trim()
 
 function fixedColor({ fieldConfig }: Panel, { refId }: Target): string | undefined {
   const override = fieldConfig.overrides.find(

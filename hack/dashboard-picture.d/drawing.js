@@ -169,8 +169,8 @@ const colorOf = name => ({ green: '#73BF69', red: '#F2495C', blue: '#5794F2', or
 function stats(item) {
   const numbers = item.series.map(each => {
     const { text, color } = appearance(item, last(each))
-    const name = item.series.length > 1 ? [element('small', {}, each.name)] : []
-    const number = element('div', {}, ...name, text)
+    const name = item.options.textMode === 'value' ? '' : each.name
+    const number = element('div', {}, element('small', {}, name), text)
     number.style.color = color
     return number
   })

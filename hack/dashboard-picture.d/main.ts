@@ -22,7 +22,8 @@ if (!parts || !prometheus || !out)
 
 const board = await readBoard(getGrafanaDashboardJson(), {
   prometheus,
-  endSeconds: Math.floor(Date.now() / 1000),
+  // Not before now: the newest scrape belongs to it.
+  endSeconds: Math.ceil(Date.now() / 1000),
   rangeSeconds: Number(minutes) * 60,
   scrapeSeconds: Number(scrapeInterval),
 })

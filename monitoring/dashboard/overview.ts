@@ -18,6 +18,7 @@ export const overview = (limits: Limits): PanelGroup => ({
   height: 4,
   panels: [
     {
+      type: 'stat',
       title: 'Pods up',
       description:
         'Pods that Prometheus reached at its last scrape, by the version that they run. Good: as many as there are replicas, one version unless a rollout is under way.',
@@ -27,6 +28,7 @@ export const overview = (limits: Limits): PanelGroup => ({
       alerts: ['TaskManagerDown', 'MetricsAbsent'],
     },
     {
+      type: 'stat',
       title: 'Halt',
       description:
         'Why intake stopped, where it did: the consumer waits for a person rather than lose or double a sample. Good: running.',
@@ -39,6 +41,7 @@ export const overview = (limits: Limits): PanelGroup => ({
       alerts: ['ConsumerHalted'],
     },
     {
+      type: 'stat',
       title: 'Throughput',
       description: 'Valid and invalid samples a second, over all pods of a consumer.',
       queries: [{ expr: perSecond(metrics.throughput), legend: consumerLegend }],
@@ -47,6 +50,7 @@ export const overview = (limits: Limits): PanelGroup => ({
       alerts: ['LowThroughput'],
     },
     {
+      type: 'stat',
       title: 'Kafka lag',
       description: 'Kafka records that are not committed to the table yet, over all partitions of a consumer.',
       queries: [{ expr: total(metrics.consumerLag), legend: consumerLegend }],
@@ -55,6 +59,7 @@ export const overview = (limits: Limits): PanelGroup => ({
       alerts: ['HighKafkaLag'],
     },
     {
+      type: 'stat',
       title: 'Freshness',
       description: 'Age of the newest committed Kafka record. It also grows while the topic is quiet.',
       queries: [{ expr: greatest(metrics.freshness), legend: consumerLegend }],
@@ -62,6 +67,7 @@ export const overview = (limits: Limits): PanelGroup => ({
       alerts: ['FreshnessBudgetBurnFast', 'FreshnessBudgetBurnSlow'],
     },
     {
+      type: 'stat',
       title: 'Since last commit',
       description:
         'Time since the newest durable commit. Good: about the commit interval while records arrive; it grows while none do.',

@@ -1,6 +1,6 @@
 /**
- * Anything thrown -> the `error` of a log line. Messages of JSON.parse quote the text that it failed on, which may be
- * health data; the quotation never passes. Pure.
+ * Anything thrown -> the `error` of a log line, of bounded length. Messages of JSON.parse quote the text that it failed
+ * on, which may be health data; the quotation never passes. It never throws, whatever an error's getters do. Pure.
  */
 
 export interface ErrorFields {
@@ -11,8 +11,22 @@ export interface ErrorFields {
 }
 
 const maximumCauses = 5
+/** In characters. */
+const maximumMessage = 1 << 14
+const maximumStack = 1 << 16
 
 export function errorFields(thrown: unknown): ErrorFields {
+  try {
+    const { type, message, stack } = describe(thrown)
+    return { type: cut(type, maximumMessage), message: cut(message, maximumMessage), stack: cut(stack, maximumStack) }
+  } catch {
+    return { type: typeof thrown, message: '[unreadable]', stack: '' }
+  }
+}
+
+const cut = (text: string, maximum: number) => (text.length <= maximum ? text : `${text.slice(0, maximum)}…`)
+
+function describe(thrown: unknown): ErrorFields {
   if (!isErrorLike(thrown)) return { type: typeof thrown, message: withoutQuotation(String(thrown)), stack: '' }
   const stacks: string[] = []
   for (let each: unknown = thrown; isErrorLike(each) && stacks.length <= maximumCauses; each = each.cause) {
@@ -45,9 +59,19 @@ function messageOf(error: ErrorLike): string {
 
 /** A stack repeats name and message before the frames; only the frames are taken. */
 function framesOf(error: ErrorLike): string {
-  if (typeof error.stack !== 'string') return ''
-  const frames = error.stack.match(/(?:\n {4}at .*)+$/)
+  const stack = stackOf(error)
+  if (typeof stack !== 'string') return ''
+  const frames = stack.match(/(?:\n {4}at .*)+$/)
   return frames?.[0] ?? ''
+}
+
+/** Rendered when it is first read, by whatever the program has put in V8's place. */
+function stackOf(error: ErrorLike): unknown {
+  try {
+    return error.stack
+  } catch {
+    return undefined
+  }
 }
 
 /** V8's templates are kJsonParseUnexpectedToken… and kJsonParseShortString in src/common/message-template.h. */

@@ -2,7 +2,9 @@
  * Log lines of the events that every run has: validation errors, Kafka errors, Iceberg errors, checkpoints.
  * Context keys are the contract's. What a payload holds never passes: of a row only position, rule and type are taken.
  */
+import { dataTypes } from '../contract/dataTypes.ts'
 import type { LogFields, Logger, LogLevel } from '../contract/logger.ts'
+import { errorTypes, reasonsByType } from '../contract/reasons.ts'
 
 /** The columns of an errors row that may be logged, by their names in the table; others are ignored. */
 export interface ValidationErrorRow {
@@ -16,8 +18,14 @@ export interface ValidationErrorRow {
   readonly sample_index?: number | null
 }
 
-/** A type that breaks the grammar is free text out of a payload. */
-const dataTypeGrammar = /^[A-Za-z][A-Za-z0-9_.-]{0,63}$/
+/** What is in no closed list may be text out of a payload, a type's name too. */
+const loggable = {
+  data_type: new Set(Object.keys(dataTypes)),
+  error_type: new Set<string>(errorTypes),
+  error_reason: new Set(Object.values(reasonsByType).flat()),
+}
+/** Kafka's own rule for names, org.apache.kafka.common.internals.Topic. */
+const topicGrammar = /^[a-zA-Z0-9._-]{1,249}$/
 
 /** One line per row: a stream of any size passes level `debug`. */
 export function logValidationError(
@@ -27,18 +35,21 @@ export function logValidationError(
   level: LogLevel = 'warning',
 ): void {
   if (!logger.enabled(level)) return
+  const listed = (key: keyof typeof loggable) => (loggable[key].has(row[key] ?? '') ? row[key] : undefined)
   const context = {
-    error_type: row.error_type,
-    error_reason: row.error_reason,
-    data_type: row.data_type && dataTypeGrammar.test(row.data_type) ? row.data_type : undefined,
+    error_type: listed('error_type'),
+    error_reason: listed('error_reason'),
+    data_type: listed('data_type'),
     user_id: row.user_id ?? undefined,
-    kafka_topic: row.kafka_topic,
-    kafka_partition: row.kafka_partition,
-    kafka_offset: row.kafka_offset,
-    sample_index: row.sample_index,
+    kafka_topic: topicGrammar.test(row.kafka_topic ?? '') ? row.kafka_topic : undefined,
+    kafka_partition: integer(row.kafka_partition),
+    kafka_offset: integer(row.kafka_offset),
+    sample_index: integer(row.sample_index),
   }
   logger[level](message, { context, caller: logValidationError })
 }
+
+const integer = (value: unknown) => (Number.isSafeInteger(value) ? (value as number) : undefined)
 
 export interface KafkaErrorOptions {
   readonly topic?: string

@@ -2,7 +2,8 @@
  * The log file: appended to line by line, opened again after a rotation. Writing is synchronous, so that the last lines
  * of a dying process are in it. A full disk never stops the program: it is reported once, and lines are lost meanwhile.
  */
-import { closeSync, openSync, writeSync } from 'node:fs'
+import { closeSync, openSync } from 'node:fs'
+import { writeLine } from './lineWriter.ts'
 
 export class LogFile {
   readonly path: string
@@ -19,8 +20,7 @@ export class LogFile {
 
   write(line: string): void {
     try {
-      let rest: Uint8Array = Buffer.from(line)
-      while (rest.length > 0) rest = rest.subarray(writeSync(this.#descriptor, rest))
+      writeLine(this.#descriptor, line)
       this.#failing = false
     } catch (error) {
       this.#fail(error)

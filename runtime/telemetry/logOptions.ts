@@ -4,8 +4,8 @@
 import { type LogLevel, logLevels } from '../contract/logger.ts'
 
 export interface LoggingOptions {
-  /** Least severe level that is written; `info` by default. */
-  readonly logLevel?: LogLevel
+  /** Least severe level that is written, in any case; `info` by default. */
+  readonly logLevel?: LogLevel | Uppercase<LogLevel>
   /** JSON lines (default), or text for people. */
   readonly jsonFormat?: boolean
   /** Receives every line beside the console; opened again on SIGHUP. */
@@ -33,7 +33,9 @@ const minimumKeyLength = 16
  * LOG_LEVEL, JSON_FORMAT, LOG_FILE, LOG_USER_ID and LOG_USER_ID_KEY; an empty one counts as absent.
  * Throws LoggingError `INVALID_SETTING` that names the variable, its value and what it may be.
  */
-export function loggingFromEnvironment(env: Readonly<Record<string, string | undefined>>): LoggingOptions {
+export function loggingFromEnvironment(
+  env: Readonly<Record<string, string | undefined>>,
+): LoggingOptions & { readonly logLevel: LogLevel } {
   const userIdKey = env.LOG_USER_ID_KEY || undefined
   if (userIdKey !== undefined && userIdKey.length < minimumKeyLength) {
     const length = `${userIdKey.length} characters`

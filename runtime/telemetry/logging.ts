@@ -6,15 +6,16 @@
  * one, error. Lines go to stderr, so that stdout stays free for data, and to LOG_FILE beside it. Loggers may be made
  * before the set-up: they follow the newest one.
  */
-import { createHmac, randomBytes } from 'node:crypto'
-import { isMainThread, threadId } from 'node:worker_threads'
-import { destination, pino } from 'pino'
-import type { LogContext, LogFields, Logger, LogLevel } from '../contract/logger.ts'
-import { callSite } from './callSite.ts'
-import { errorFields } from './errorFields.ts'
+import { randomBytes } from 'node:crypto'
+import { pino } from 'pino'
+import { type LogContext, type LogFields, type Logger, type LogLevel, logLevels } from '../contract/logger.ts'
+import { beginCapture, callSite, endCapture } from './callSite.ts'
+import { writeLine } from './lineWriter.ts'
 import { LogFile } from './logFile.ts'
 import { JSONFormatter, type LogFormatter, TextFormatter } from './logFormatters.ts'
-import { LoggingError, type LoggingOptions } from './logOptions.ts'
+import { jsonLine, type LogEntry, lineHead, type UserIdForm } from './logLine.ts'
+import { LoggingError, type LoggingOptions, parseLogLevel } from './logOptions.ts'
+import { createKeyedHash } from './userIdHash.ts'
 
 /** Where lines go; `setupLogging` takes another one than stderr for tests and embedders. */
 export interface LogConsole {
@@ -32,26 +33,21 @@ const severity = { debug: 10, info: 20, warning: 30, error: 40, critical: 50 } a
   number
 >
 
-/** The contract's key, and what a camel-case slip would make of it. */
-const userIdKeys = ['user_id', 'userId'] as const
-
 interface Sink {
   readonly pino: pino.Logger<LogLevel, boolean>
   readonly level: LogLevel
   readonly formatter: LogFormatter
-  readonly userId: (id: unknown) => unknown
   readonly close: () => void
 }
 
-let stderr: LogConsole | undefined
 let sink: Sink | undefined
 
 /**
  * Directs every logger of the process, and answers the root logger. A second call replaces the first.
- * Throws LoggingError `FILE_NOT_WRITABLE`.
+ * Throws LoggingError `FILE_NOT_WRITABLE` or `INVALID_SETTING`.
  */
 export function setupLogging(options: LoggingOptions = {}, console?: LogConsole): ContextLogger {
-  const next = createSink(options, console ?? stderrConsole())
+  const next = createSink(options, console ?? stderrConsole)
   sink?.close()
   sink = next
   return getLogger('healthconsumer')
@@ -67,17 +63,20 @@ function currentSink(): Sink {
   return sink!
 }
 
-/** Synchronous, so that a dying process loses no line. A stderr that takes no more costs lines, never the process. */
-function stderrConsole(): LogConsole {
-  if (stderr !== undefined) return stderr
-  const stream = destination({ dest: 2, sync: true, maxLength: 1 << 20 })
-  stream.on('error', () => {})
-  stderr = stream
-  return stream
+/** A stderr that is closed or full costs lines, never the process. */
+const stderrConsole: LogConsole = {
+  write(line) {
+    try {
+      writeLine(2, line)
+    } catch {
+      // There is no other place to tell it.
+    }
+  },
 }
 
 function createSink(options: LoggingOptions, console: LogConsole): Sink {
-  const { logLevel = 'info', jsonFormat = true, logFile, userId = 'hash', userIdKey } = options
+  const { jsonFormat = true, logFile, userId = 'hash', userIdKey } = options
+  const level = parseLogLevel(options.logLevel ?? 'info', 'logLevel')
   const formatter = jsonFormat ? new JSONFormatter() : new TextFormatter()
   const file = logFile === undefined ? undefined : openLogFile(logFile)
   const reopen = () => file?.reopen()
@@ -87,16 +86,32 @@ function createSink(options: LoggingOptions, console: LogConsole): Sink {
     console.write(formatted)
     file?.write(formatted)
   }
+  const form = userId === 'plain' ? asItIs : createKeyedHash(userIdKey ?? randomBytes(32))
   return {
-    pino: pino(pinoOptions(logLevel), { write }),
-    level: logLevel,
+    pino: createPino(level, { write }, form),
+    level,
     formatter,
-    userId: userId === 'plain' ? id => id : keyedHash(userIdKey ?? randomBytes(32)),
     close() {
       process.removeListener('SIGHUP', reopen)
       file?.close()
     },
   }
+}
+
+const asItIs: UserIdForm = id => id
+
+/**
+ * Pino decides by level and writes; the line itself is ours, because its own cannot begin with the time and would render
+ * each constant part again. Pino names `symbols` as the way to replace such a part.
+ */
+function createPino(level: LogLevel, stream: LogConsole, form: UserIdForm): Sink['pino'] {
+  const logger = pino(
+    { level, customLevels: severity, useOnlyCustomLevels: true, base: null, timestamp: createTimestamp() },
+    stream,
+  )
+  const asJson = (entry: LogEntry, _message: unknown, _level: number, timestamp: string) =>
+    jsonLine(timestamp, entry, form)
+  return Object.assign(logger, { [pino.symbols.asJsonSym]: asJson })
 }
 
 function openLogFile(path: string): LogFile {
@@ -113,52 +128,34 @@ function openLogFile(path: string): LogFile {
   }
 }
 
-/** Constant fields are rendered once, by pino's `base`. */
-const pinoOptions = (level: LogLevel) => ({
-  level,
-  customLevels: severity,
-  useOnlyCustomLevels: true as const,
-  messageKey: 'message',
-  timestamp: createTimestamp(),
-  formatters: { level: (label: string) => ({ level: label.toUpperCase() }) },
-  base: {
-    process: { id: process.pid, name: 'MainProcess' },
-    thread: { id: threadId, name: isMainThread ? 'main' : `worker-${threadId}` },
-  },
-})
-
-/** Pino's fragment of the time, RFC 3339 in UTC with milliseconds. Lines of one second share all but the last three digits. */
+/** RFC 3339 in UTC with milliseconds; many lines are of the same one. */
 function createTimestamp(): () => string {
-  let second = Number.NaN
-  let upToSecond = ''
+  let ms = Number.NaN
+  let text = ''
   return () => {
     const now = Date.now()
-    const ms = now % 1000
-    if (now - ms !== second) {
-      second = now - ms
-      upToSecond = new Date(second).toISOString().slice(0, -4)
+    if (now !== ms) {
+      ms = now
+      text = new Date(now).toISOString()
     }
-    return `,"timestamp":"${upToSecond}${String(ms).padStart(3, '0')}Z"`
+    return text
   }
 }
 
-/** HMAC-SHA-256 cut to 128 bits: the same person is the same text, and no list of known ids finds out who. */
-function keyedHash(key: string | Buffer): (id: unknown) => unknown {
-  return id =>
-    id === null || id === undefined
-      ? id
-      : `hmac:${createHmac('sha256', key).update(String(id)).digest('hex').slice(0, 32)}`
-}
-
 export class ContextLogger implements Logger {
+  readonly debug = ContextLogger.#method('debug')
+  readonly info = ContextLogger.#method('info')
+  readonly warning = ContextLogger.#method('warning')
+  readonly error = ContextLogger.#method('error')
+  readonly critical = ContextLogger.#method('critical')
   readonly name: string
   readonly #context: LogContext
-  #sink: Sink | undefined
-  #pino: pino.Logger<LogLevel, boolean> | undefined
+  readonly #heads: ReadonlyMap<LogLevel, string>
 
   constructor(name: string, context: LogContext) {
     this.name = name
     this.#context = context
+    this.#heads = new Map(logLevels.map(level => [level, lineHead(level, name)]))
   }
 
   /** The same logger with more context. */
@@ -174,37 +171,29 @@ export class ContextLogger implements Logger {
     return severity[level] >= severity[currentSink().level]
   }
 
-  debug(message: string, fields?: LogFields): void {
-    this.#write('debug', message, fields, this.debug)
-  }
-
-  info(message: string, fields?: LogFields): void {
-    this.#write('info', message, fields, this.info)
-  }
-
-  warning(message: string, fields?: LogFields): void {
-    this.#write('warning', message, fields, this.warning)
-  }
-
-  error(message: string, fields?: LogFields): void {
-    this.#write('error', message, fields, this.error)
-  }
-
-  critical(message: string, fields?: LogFields): void {
-    this.#write('critical', message, fields, this.critical)
-  }
-
-  #write(level: LogLevel, message: string, fields: LogFields | undefined, method: LogFields['caller'] & {}): void {
-    if (!this.enabled(level)) return
-    const source = callSite(fields?.caller ?? method)
-    const target = currentSink()
-    if (this.#sink !== target || this.#pino === undefined) {
-      this.#sink = target
-      this.#pino = target.pino.child({ logger: this.name })
+  /** A log method captures by itself, see callSite.ts. */
+  static #method(level: LogLevel) {
+    return function log(this: ContextLogger, message: string, fields?: LogFields): void {
+      if (!this.enabled(level)) return
+      const capture = beginCapture()
+      try {
+        Error.captureStackTrace(capture, fields?.caller ?? log)
+      } catch {
+        // Somebody's own captureStackTrace: then without a source.
+      }
+      this.#write(level, message, fields, endCapture(capture) ?? callSite(log))
     }
-    const context: Record<string, unknown> = { ...this.#context, ...fields?.context }
-    for (const key of userIdKeys) if (key in context) context[key] = target.userId(context[key])
-    const error = fields?.error === undefined ? undefined : errorFields(fields.error)
-    this.#pino[level]({ source, context, error }, message)
+  }
+
+  #write(level: LogLevel, message: string, fields: LogFields | undefined, source: string): void {
+    const entry: LogEntry = {
+      head: this.#heads.get(level)!,
+      message,
+      source,
+      bound: this.#context,
+      context: fields?.context,
+      error: fields?.error,
+    }
+    currentSink().pino[level](entry)
   }
 }

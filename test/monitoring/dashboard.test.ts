@@ -212,3 +212,11 @@ test('a query of a variable that the dashboard lacks would be noticed', () => {
   assert.throws(() => withVariables('up{cluster=~"$cluster"}'), /no variable cluster/)
   for (const { expr } of panelQueries(dashboard)) withVariables(expr)
 })
+
+test('the first line is single numbers, to be read at a glance', () => {
+  const [, ...panels] = getGrafanaDashboardJson().panels.slice(0, 7)
+  assert.deepEqual(
+    panels.map(({ type }) => type),
+    Array(6).fill('stat'),
+  )
+})

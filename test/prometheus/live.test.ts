@@ -114,7 +114,7 @@ suite('two consumers, seen through Prometheus', async () => {
 
   test('the picture of the dashboard can be drawn, without an empty panel', async () => {
     const out = join(ground.folder, 'dashboard.png')
-    const flags = ['--prometheus', prometheus.url, '--out', out, '--minutes', '1', '--scrape-interval', '1']
+    const flags = ['--prometheus', prometheus.url, '--out', out, '--minutes', '1', '--scrape-interval', '4']
     const { stdout } = await promisify(execFile)(join(root, 'hack/dashboard-picture'), flags)
     const panels = getGrafanaDashboardJson().panels.filter(({ type }) => type !== 'row')
     assert.equal(stdout.trim().split('\n').length, panels.length)

@@ -1,10 +1,13 @@
 import assert from 'node:assert/strict'
 import { after, beforeEach, describe, it } from 'node:test'
+import fc from 'fast-check'
+import { errorsSchema, rawSchema } from '../../../runtime/iceberg/tables.ts'
 import {
   logCheckpointEvent,
   logIcebergError,
   logKafkaError,
   logValidationError,
+  type ValidationErrorRow,
 } from '../../../runtime/telemetry/logEvents.ts'
 import { getLogger, setupLogging } from '../../../runtime/telemetry/logging.ts'
 
@@ -99,9 +102,48 @@ describe('events', () => {
     assert.doesNotMatch(written[0]!, /alice|61\.25/)
   })
 
+  it('logValidationError: passes nothing of a row that is in no closed list, whatever the row holds', () => {
+    const marker = 'alicesecret'
+    const value = fc.oneof(
+      fc.string().map(text => `${text}${marker}`),
+      fc.constant(marker),
+      fc.constant([marker]),
+      fc.constant({ [marker]: marker, toString: () => marker, toJSON: () => marker }),
+      fc.constantFrom(null, undefined, 61.25, Number.NaN, true),
+    )
+    const free = [...rawSchema.fields, ...errorsSchema.fields].map(field => field.name)
+    const columns = [...new Set([...free, marker, '__proto__'])].filter(name => name !== 'kafka_topic')
+    const row = fc.record(Object.fromEntries(columns.map(name => [name, value])), { requiredKeys: [] })
+    fc.assert(
+      fc.property(row, given => {
+        written.length = 0
+        logValidationError(logger, 'Refused', given as ValidationErrorRow)
+        const { user_id } = only().context
+        assert.ok(user_id === undefined || /^hmac:[0-9a-f]{32}$/.test(user_id))
+        assert.doesNotMatch(written[0]!, /alicesecret|61\.25/)
+      }),
+      { numRuns: 500 },
+    )
+  })
+
+  it('logValidationError: names no topic that Kafka would not have', () => {
+    logValidationError(logger, 'm', { kafka_topic: 'alice has a headache', kafka_offset: 1 })
+    assert.deepEqual(only().context, { kafka_offset: 1 })
+  })
+
+  it('take nothing but a message, where there is no more', () => {
+    logKafkaError(logger, 'm')
+    logIcebergError(logger, 'm')
+    logCheckpointEvent(logger, { eventType: 'completed' })
+    assert.deepEqual(
+      written.map(line => JSON.parse(line).context),
+      [{}, {}, { event_type: 'completed' }],
+    )
+  })
+
   it('logValidationError: a type that is free text never passes, and level debug is silent by default', () => {
-    logValidationError(logger, 'm', { data_type: 'alice has a headache' })
-    assert.ok(!('data_type' in only().context))
+    logValidationError(logger, 'm', { data_type: 'alice has a headache', error_type: 'alice', error_reason: 'alice' })
+    assert.deepEqual(only().context, {})
     logValidationError(logger, 'm', { data_type: 'steps' }, 'debug')
     assert.equal(written.length, 1)
   })

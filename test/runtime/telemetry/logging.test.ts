@@ -295,6 +295,35 @@ describe('a process', () => {
     assert.equal(parse(output.stderr).message, 'before any set-up')
   })
 
+  it('waits for a full pipe that refuses instead of blocking, and loses no line', async () => {
+    const lines = 500
+    const { child, output } = run(`
+      import { Socket } from 'node:net'
+      new Socket({ fd: 2 }).unref()
+      for (let i = 0; i < ${lines}; i++) getLogger('a').info('m', { context: { i, long: 'ä'.repeat(60_000) } })
+    `)
+    await once(child, 'close')
+    const numbers = output.stderr
+      .trimEnd()
+      .split('\n')
+      .map(line => parse(line).context.i)
+    assert.deepEqual(
+      numbers,
+      Array.from({ length: lines }, (_, i) => i),
+    )
+  })
+
+  it('whose stderr is gone goes on', async () => {
+    const { child, output } = run(`
+      import { closeSync } from 'node:fs'
+      closeSync(2)
+      for (let i = 0; i < 3; i++) getLogger('a').info('m')
+      process.stdout.write('done')
+    `)
+    const [code] = await once(child, 'close')
+    assert.deepEqual([code, output.stdout], [0, 'done'])
+  })
+
   it('opens the log file again on SIGHUP, and loses no line around a rotation', async () => {
     const logFile = join(folder, 'rotated.log')
     const { child, output } = run(`
