@@ -88,6 +88,7 @@ function consumerOf({ resource, pipeline, deployment, pods, previous }: Observat
     return { status, reason, message }
   }
   if (pipeline.halt) return no(pipeline.halt.code, `${pipeline.halt.message}; ${pipeline.halt.fix}`)
+  if (pipeline.trouble) return no(pipeline.trouble.code, `${pipeline.trouble.message}; it is tried again and again`)
   const { lag } = pipeline.status
   if (lag === undefined)
     return unknown('NotMeasured', `${pipeline.answered} of ${pipeline.asked} pods have told their position`)

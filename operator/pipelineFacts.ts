@@ -3,7 +3,7 @@
  * not known of the consumer. Pure.
  */
 import type { HealthConsumerStatus } from '../crds/healthconsumer.ts'
-import type { HaltStatus, RuntimeStatus } from '../runtime/contract/status.ts'
+import type { HaltStatus, RuntimeStatus, TroubleStatus } from '../runtime/contract/status.ts'
 
 export type PipelineStatus = NonNullable<HealthConsumerStatus['pipeline']>
 
@@ -11,6 +11,8 @@ export interface PipelineFacts {
   readonly status: PipelineStatus
   /** The first halt that a pod tells. */
   readonly halt: HaltStatus | null
+  /** The first that a pod fails at and tries again. */
+  readonly trouble: TroubleStatus | null
   /** Pods that answered, of those that there are. */
   readonly answered: number
   readonly asked: number
@@ -33,6 +35,7 @@ export function pipelineFacts(answers: readonly RuntimeStatus[], asked: number, 
       observedAt,
     },
     halt: answers.find(({ halt }) => halt !== null)?.halt ?? null,
+    trouble: answers.find(({ trouble }) => trouble !== null)?.trouble ?? null,
     answered: answers.length,
     asked,
     idle: complete && partitions.length > 0 ? answers.filter(answer => answer.partitions.length === 0).length : 0,

@@ -1,6 +1,7 @@
 /**
  * Asks the pods of every consumer how the pipeline stands, by their `/status`, again and again. It tells when a shown
- * value has changed, at most once a minute for a consumer, or at once when a halt begins or ends. It never asks the API server.
+ * value has changed, at most once a minute for a consumer, or at once when a halt or a trouble begins
+ * or ends. It never asks the API server.
  */
 import { get as httpGet } from 'node:http'
 import type { RuntimeStatus } from '../runtime/contract/status.ts'
@@ -27,7 +28,8 @@ const width = 16
 
 interface Told {
   readonly text: string
-  readonly halt: string | undefined
+  /** Code of a halt or a trouble. */
+  readonly fault: string | undefined
   readonly atMs: number
 }
 
@@ -69,11 +71,11 @@ export class PipelinePoller {
     this.#facts.set(key, facts)
     const { observedAt: _, ...shown } = facts.status
     const text = JSON.stringify({ shown, answered: facts.answered, asked: facts.asked, idle: facts.idle })
-    const halt = facts.halt?.code
+    const fault = facts.halt?.code ?? facts.trouble?.code
     const told = this.#told.get(key)
-    if (told?.text === text && told.halt === halt) return
-    if (told !== undefined && told.halt === halt && this.#ports.now() - told.atMs < quietMs) return
-    this.#told.set(key, { text, halt, atMs: this.#ports.now() })
+    if (told?.text === text && told.fault === fault) return
+    if (told !== undefined && told.fault === fault && this.#ports.now() - told.atMs < quietMs) return
+    this.#told.set(key, { text, fault, atMs: this.#ports.now() })
     this.#ports.changed(key)
   }
 
@@ -124,5 +126,5 @@ function runtimeStatus(value: unknown): RuntimeStatus {
     status.tables?.raw !== undefined &&
     status.tables.errors !== undefined
   if (!usable) throw new Error('an answer that is no status of a consumer')
-  return { ...status, halt: status.halt ?? null }
+  return { ...status, halt: status.halt ?? null, trouble: status.trouble ?? null }
 }

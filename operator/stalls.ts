@@ -1,4 +1,5 @@
 /** What only a person can end, in the words of the condition Stalled: the most fundamental first. Pure. */
+import { troubles } from '../runtime/contract/troubles.ts'
 import { childName } from './desired/child.ts'
 import { replicasOf } from './desired/scaling.ts'
 import { type Observation, type Verdict, yes } from './observation.ts'
@@ -32,15 +33,19 @@ function refusalOf({ applied }: Observation): Verdict | undefined {
   )
 }
 
-function haltOf({ pipeline, previous, pods }: Observation): Verdict | undefined {
-  if (pipeline?.halt) {
-    const { code, message, fix } = pipeline.halt
+function haltOf(seen: Observation): Verdict | undefined {
+  if (seen.pipeline?.halt) {
+    const { code, message, fix } = seen.pipeline.halt
     return yes('Halted', `${code}: ${message}; ${fix}`)
   }
-  // Until the pods have been asked, what they told the process before this one stands.
+  return toldBefore(seen, reason => reason === 'Halted')
+}
+
+/** Until the pods have been asked, what they told the process before this one stands. */
+function toldBefore({ pipeline, previous, pods }: Observation, of: (reason: string) => boolean): Verdict | undefined {
+  if (pipeline !== undefined || pods.length === 0) return undefined
   const told = previous?.conditions?.find(({ type }) => type === 'Stalled')
-  if (pipeline !== undefined || pods.length === 0 || told?.reason !== 'Halted') return undefined
-  return yes(told.reason, told.message)
+  return told?.status === 'True' && of(told.reason) ? yes(told.reason, told.message) : undefined
 }
 
 function rollbackOf({ revision }: Observation): Verdict | undefined {
@@ -66,7 +71,8 @@ export const stuckReasons = [
 const isStuck = ({ reason, terminating, ready }: PodFacts) =>
   !terminating && !ready && stuckReasons.some(each => each === reason)
 
-function rolloutOf({ name, deployment, pods, resource }: Observation): Verdict | undefined {
+function rolloutOf(seen: Observation): Verdict | undefined {
+  const { name, deployment, pods, resource, pipeline } = seen
   if (deployment === undefined || rolloutComplete(deployment)) return undefined
   const stuck = pods.find(isStuck)
   if (stuck !== undefined) return yes(stuck.reason!, `pod ${stuck.name}: ${stuck.message || stuck.reason}`)
@@ -75,6 +81,10 @@ function rolloutOf({ name, deployment, pods, resource }: Observation): Verdict |
       'FailedCreate',
       `the API server refuses pods of Deployment ${deploymentName(name)}: ${deployment.refusal}`,
     )
+  // Pods that run and do not become ready know best why.
+  if (pipeline?.trouble) return yes(pipeline.trouble.code, `${pipeline.trouble.message}; it is tried again and again`)
+  const trouble = toldBefore(seen, reason => Object.hasOwn(troubles, reason))
+  if (trouble) return trouble
   if (!deployment.deadlineExceeded) return undefined
   const waiting = pods.find(({ ready, terminating }) => !ready && !terminating)
   const why = waiting?.reason ? `: ${waiting.reason}: ${waiting.message}` : ''

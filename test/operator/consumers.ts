@@ -40,6 +40,7 @@ export interface Told {
   /** One partition each; null is not measured. */
   readonly lags?: readonly (number | null)[]
   readonly halt?: RuntimeStatus['halt']
+  readonly trouble?: RuntimeStatus['trouble']
   readonly epoch?: number
   readonly validRows?: number
   readonly invalidRows?: number
@@ -50,6 +51,7 @@ export interface Told {
 export function told({
   lags = [0],
   halt = null,
+  trouble = null,
   epoch = 1,
   validRows = 120,
   invalidRows = 0,
@@ -72,6 +74,7 @@ export function told({
     epoch,
     caughtUp: true,
     halt,
+    trouble,
     partitions,
     tables: { raw: table('health_db.health_data_raw'), errors: table('health_db.health_data_errors') },
     pendingErrorIntents: 0,
