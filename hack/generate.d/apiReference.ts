@@ -23,6 +23,8 @@ interface Schema {
   readonly properties?: Readonly<Record<string, Schema>>
   readonly items?: Schema
   readonly additionalProperties?: Schema | false
+  readonly 'x-kubernetes-list-type'?: string
+  readonly 'x-kubernetes-list-map-keys'?: readonly string[]
   readonly 'x-kubernetes-validations'?: readonly {
     readonly rule: string
     readonly message: string
@@ -130,7 +132,13 @@ function boundsOf(schema: Schema): string {
   const each = inner && inner.type !== 'object' && !inner.enum ? ownBounds(inner, false) : []
   const isValue = inner !== undefined || type !== 'object'
   const rules = schema.range ? [schema.range] : isValue ? (schema['x-kubernetes-validations'] ?? []).map(fixOf) : []
-  return [entries, keys, ...own, ...each, ...rules].filter(text => text !== undefined).join('; ')
+  return [entries, keys, onceOf(schema), ...own, ...each, ...rules].filter(text => text !== undefined).join('; ')
+}
+
+function onceOf(schema: Schema): string | undefined {
+  const keys = schema['x-kubernetes-list-map-keys']
+  if (keys) return `one for each ${keys.join(' and ')}`
+  return schema['x-kubernetes-list-type'] === 'set' ? 'none twice' : undefined
 }
 
 function ownBounds(schema: Schema, isChoice: boolean): readonly string[] {
@@ -160,8 +168,8 @@ function rulesOf(rows: readonly Row[], schema: Schema): readonly string[] {
   return objects.flatMap(({ name, schema }) =>
     (schema['x-kubernetes-validations'] ?? []).map(({ message, fieldPath }) => {
       const subject = `${name}${fieldPath ?? ''}`.replace(/^\./, '')
-      const isNamed = message.startsWith(`${subject.split('.').at(-1)} `)
-      return isNamed ? `${message}.` : `${subject === '' ? 'It' : `\`${subject}\``} ${message}.`
+      const what = message.replace(new RegExp(`^${subject.split('.').at(-1)} `), '')
+      return `${subject === '' ? 'It' : `\`${subject}\``} ${what}.`
     }),
   )
 }
