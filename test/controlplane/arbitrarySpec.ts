@@ -5,12 +5,6 @@
 import fc from 'fast-check'
 import { rootSchema, type Schema } from '../crds/schema.ts'
 
-export interface Change {
-  /** Dotted, from the resource. */
-  readonly path: string
-  readonly value: unknown
-}
-
 /** Where a change may be made: every field of the spec that is reached without the index of a list or the key of a map. */
 function* places(schema: Schema, path: string): Generator<[string, Schema]> {
   for (const [name, field] of Object.entries(schema.properties ?? {})) {
@@ -21,12 +15,21 @@ function* places(schema: Schema, path: string): Generator<[string, Schema]> {
 
 const allPlaces = [...places(rootSchema().properties!.spec!, 'spec')]
 
-export const change: fc.Arbitrary<Change> = fc.constantFrom(...allPlaces).chain(([path, schema]) =>
-  fc.oneof({ arbitrary: sound(schema), weight: 4 }, { arbitrary: broken(schema), weight: 1 }).map(value => ({
-    path,
-    value,
-  })),
-)
+const change = fc
+  .constantFrom(...allPlaces)
+  .chain(([path, schema]) =>
+    fc
+      .oneof({ arbitrary: sound(schema), weight: 4 }, { arbitrary: broken(schema), weight: 1 })
+      .map(value => [path, value] as const),
+  )
+
+/** Values by dotted path, none of them within another. */
+export const changes: fc.Arbitrary<Readonly<Record<string, unknown>>> = fc
+  .array(change, { minLength: 1, maxLength: 4 })
+  .map(all => {
+    const isWithin = (path: string) => all.some(([other]) => path.startsWith(`${other}.`))
+    return Object.fromEntries(all.filter(([path]) => !isWithin(path)))
+  })
 
 /** Of the right type, and mostly within its bounds. */
 function sound(schema: Schema): fc.Arbitrary<unknown> {
