@@ -168,7 +168,8 @@ function rulesOf(rows: readonly Row[], schema: Schema): readonly string[] {
   return objects.flatMap(({ name, schema }) =>
     (schema['x-kubernetes-validations'] ?? []).map(({ message, fieldPath }) => {
       const subject = `${name}${fieldPath ?? ''}`.replace(/^\./, '')
-      const what = message.replace(new RegExp(`^${subject.split('.').at(-1)} `), '')
+      const named = `${subject.split('.').at(-1)} `
+      const what = message.startsWith(named) ? message.slice(named.length) : message
       return `${subject === '' ? 'It' : `\`${subject}\``} ${what}.`
     }),
   )
