@@ -56,16 +56,16 @@ export const triggerAuthentication: Build = input => {
   const { resource } = input
   if (kedaOf(resource) === undefined || !needsCredentials(resource)) return undefined
   const { sasl, tls } = resource.spec.kafka
-  const from = (parameter: string, name: string, key: string) => ({ parameter, name, key })
+  const secretKey = (parameter: string, name: string, key: string) => ({ parameter, name, key })
   const secretTargetRef = [
     ...(sasl
-      ? credentialKeys(sasl.mechanism).map(([parameter, key]) => from(parameter, sasl.secretRef.name, key))
+      ? credentialKeys(sasl.mechanism).map(([parameter, key]) => secretKey(parameter, sasl.secretRef.name, key))
       : []),
-    ...(tls?.caSecretRef ? [from('ca', tls.caSecretRef.name, tls.caSecretRef.key)] : []),
+    ...(tls?.caSecretRef ? [secretKey('ca', tls.caSecretRef.name, tls.caSecretRef.key)] : []),
     ...(tls?.clientCertificateSecretRef
       ? [
-          from('cert', tls.clientCertificateSecretRef.name, 'tls.crt'),
-          from('key', tls.clientCertificateSecretRef.name, 'tls.key'),
+          secretKey('cert', tls.clientCertificateSecretRef.name, 'tls.crt'),
+          secretKey('key', tls.clientCertificateSecretRef.name, 'tls.key'),
         ]
       : []),
   ]

@@ -1,6 +1,6 @@
 /** The dashboard of one HealthConsumer, as Grafana's sidecar finds it: all of them lie in one folder of files. Pure. */
 import { createHash } from 'node:crypto'
-import { getGrafanaDashboardJson } from '../../monitoring/dashboard.ts'
+import { type Dashboard, getGrafanaDashboardJson } from '../../monitoring/dashboard.ts'
 import { thresholdsOf } from '../../monitoring/thresholdsOf.ts'
 import { type Build, child, dashboardName, namespaceOf } from './child.ts'
 
@@ -26,8 +26,17 @@ export const dashboard: Build = input => {
       annotations: folder === undefined ? {} : { grafana_folder: folder },
     },
     // No name of either has a dot in it.
-    { data: { [`${consumer.namespace}.${consumer.name}.json`]: `${JSON.stringify(json)}\n` } },
+    { data: { [`${consumer.namespace}.${consumer.name}.json`]: linesOf(json) } },
   )
+}
+
+/** JSON with a line for each field and each panel: a change can be read as a diff, at little more than half the size. */
+function linesOf(json: Dashboard): string {
+  const list = (items: readonly unknown[]) => `[\n${items.map(item => JSON.stringify(item)).join(',\n')}\n]`
+  const fields = Object.entries(json).map(
+    ([name, value]) => `${JSON.stringify(name)}:${name === 'panels' ? list(json.panels) : JSON.stringify(value)}`,
+  )
+  return `{\n${fields.join(',\n')}\n}\n`
 }
 
 /** Grafana takes one dashboard for each, of 40 characters at most: the names themselves may be longer. */

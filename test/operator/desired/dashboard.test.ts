@@ -35,3 +35,13 @@ test("runbooks are the operator's where the resource names none", () => {
   assert.match(written(consumer(), 'https://wiki.example.com/r').text, /https:\/\/wiki\.example\.com\/r\//)
   assert.equal(written(consumer()).annotations, undefined)
 })
+
+test('another threshold is a diff of the panels that show it', () => {
+  const lines = (value: number) =>
+    written(consumer({ 'spec.monitoring.prometheusRule.thresholds.HighKafkaLag': value })).text.split('\n')
+  const [before, after] = [lines(100), lines(200)]
+  assert.equal(before.length, after.length)
+  const changed = after.filter((line, at) => line !== before[at])
+  assert.ok(changed.length > 0 && changed.length < 6, String(changed.length))
+  for (const line of changed) assert.match(line, /^\{"id":\d+,.*Kafka/)
+})
