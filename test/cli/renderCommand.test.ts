@@ -103,6 +103,12 @@ test('what the operator would refuse is a warning; the children are printed all 
   assert.ok(JSON.parse(local.out).items.length > 5)
 })
 
+for (const name of ['minimal', 'keda', 'sasl-tls', 'filesystem', 'paused'])
+  test(`${name}.yaml works in a cluster as it is: no warning`, async () => {
+    const { err, code } = await render('-f', `${root}examples/${name}.yaml`)
+    assert.deepEqual([err, code], ['', 0])
+  })
+
 test('a wrong manifest, no manifest and wrong flags are exit code 2 with nothing rendered', async () => {
   const many = await render('-f', `${root}test/golden/manyProblems.yaml`)
   const expected = await readFile(`${root}test/golden/manyProblems.txt`, 'utf8')

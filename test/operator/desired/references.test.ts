@@ -25,6 +25,12 @@ test('everything that the pods need is named with its field and its keys', () =>
   assert.deepEqual(listed(consumer()), [])
 })
 
+test('every Secret that a field names is mounted; environment variables are not files', () => {
+  assert.deepEqual(referencedSecrets(example('everything')), [
+    ...['catalog-login', 'kafka-ca', 'kafka-client', 'kafka-login', 'registry-user', 'storage-login'],
+  ])
+})
+
 test('OAuth has keys of its own', () => {
   const sasl = { mechanism: 'oauthbearer', secretRef: { name: 'login' } }
   assert.deepEqual(listed(consumer({ 'spec.kafka.sasl': sasl })), [
