@@ -71,8 +71,10 @@ async function main(): Promise<void> {
 try {
   await main()
 } catch (error) {
-  const isInput = error instanceof OperatorConfigError || error instanceof LoggingError
-  process.stderr.write(`error[${isInput ? error.code : 'FAILED'}]: ${error instanceof Error ? error.message : error}\n`)
+  const { code, message } = error as { readonly code?: string; readonly message?: string }
+  const isInput =
+    error instanceof OperatorConfigError || error instanceof LoggingError || /^ERR_PARSE_ARGS/.test(code ?? '')
+  process.stderr.write(`error[${isInput ? code : 'FAILED'}]: ${message ?? error}\n`)
   process.exit(isInput ? 2 : 1)
 }
 // Whatever a library still holds open must not keep the process.

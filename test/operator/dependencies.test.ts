@@ -1,0 +1,117 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import fc from 'fast-check'
+import { createDependencies } from '../../operator/dependencies.ts'
+import { Dependents } from '../../operator/dependents.ts'
+import { InMemoryKubernetes } from '../../operator/inMemoryKubernetes.ts'
+import type { KubernetesObject } from '../../operator/kubernetes.ts'
+import { type DependencyKind, dependencyKinds } from '../../operator/providedObjects.ts'
+import { claim, secret } from './consumers.ts'
+import { resourceOf } from './observed.ts'
+
+const sasl = { mechanism: 'plain', secretRef: { name: 'login' } }
+const spec = (more: object = {}) => ({ kafka: { bootstrapServers: ['k:9092'], tls: {}, sasl }, ...more })
+
+async function world() {
+  const kubernetes = new InMemoryKubernetes(Object.values(dependencyKinds))
+  const versions = new Map<string, string>()
+  const named = new Map<string, readonly string[]>()
+  const report = createDependencies({
+    kubernetes,
+    provided: {
+      versionOf: (kind, _, name) => versions.get(`${kind}/${name}`),
+      depends: (key, _, dependencies) =>
+        void named.set(
+          key,
+          dependencies.map(({ kind, name }) => `${kind}/${name}`),
+        ),
+    },
+  })
+  /** Stored, and told by the watch. */
+  async function put(object: KubernetesObject): Promise<void> {
+    const kind = object.kind as DependencyKind
+    const { name, namespace } = object.metadata
+    const before = await kubernetes.get({ kind: dependencyKinds[kind], namespace, name }).catch(() => undefined)
+    const resourceVersion = before?.metadata.resourceVersion
+    const { metadata } = await kubernetes.write({ ...object, metadata: { ...object.metadata, resourceVersion } })
+    versions.set(`${kind}/${name}`, metadata.resourceVersion!)
+    kubernetes.requests.length = 0
+  }
+  await put(claim('team'))
+  return { kubernetes, versions, named, report, put }
+}
+
+test('what is missing is told with its field, keys one by one', async () => {
+  const { report, put, named } = await world()
+  const missing = async (resource = resourceOf(spec())) =>
+    (await report(resource)).missing.map(({ kind, name, field, missingKey }) => [kind, name, field, missingKey])
+  assert.deepEqual(await missing(), [['Secret', 'login', 'spec.kafka.sasl.secretRef', undefined]])
+  assert.deepEqual(named.get('team/one'), ['Secret/login', 'PersistentVolumeClaim/tables'])
+  await put(secret('team', 'login', {}))
+  assert.deepEqual(
+    (await missing()).map(each => each[3]),
+    ['username', 'password'],
+  )
+  await put(secret('team', 'login', { username: 'u', password: 'p' }))
+  assert.deepEqual(await missing(), [])
+  const configMapRef = { configMapRef: { name: 'extra', optional: true } }
+  assert.deepEqual(await missing(resourceOf(spec({ pod: { extraEnvFrom: [configMapRef] } }))), [])
+  const needed = { configMapRef: { name: 'extra' } }
+  assert.deepEqual(await missing(resourceOf(spec({ pod: { extraEnvFrom: [needed] } }))), [
+    ['ConfigMap', 'extra', 'spec.pod.extraEnvFrom[0]', undefined],
+  ])
+})
+
+test('the digest changes with what the pods read, and with nothing else', async () => {
+  const { report, put, kubernetes } = await world()
+  const login = secret('team', 'login', { username: 'u', password: 'p' })
+  const digest = async () => (await report(resourceOf(spec()))).secretsHash
+  await put(login)
+  const first = await digest()
+  assert.match(first!, /^[0-9a-f]{16}$/)
+  assert.equal(kubernetes.requests.splice(0).length, 1)
+  assert.equal(await digest(), first)
+  assert.deepEqual(kubernetes.requests, [])
+  await put({ ...login, metadata: { ...login.metadata, annotations: { note: '1' } } })
+  assert.equal(await digest(), first)
+  await put({ ...login, data: { password: btoa('p'), username: btoa('u') } })
+  assert.equal(await digest(), first)
+  await put(secret('team', 'login', { username: 'u', password: 'q' }))
+  assert.notEqual(await digest(), first)
+  await put(login)
+  assert.equal(await digest(), first)
+  // Of a claim nothing is read.
+  assert.equal((await report(resourceOf())).secretsHash, undefined)
+})
+
+test('an object that comes back is read anew', async () => {
+  const { report, put, versions, kubernetes } = await world()
+  await put(secret('team', 'login', { username: 'u', password: 'p' }))
+  await report(resourceOf(spec()))
+  const version = versions.get('Secret/login')!
+  versions.delete('Secret/login')
+  assert.equal((await report(resourceOf(spec()))).missing.length, 1)
+  versions.set('Secret/login', version)
+  kubernetes.requests.length = 0
+  await report(resourceOf(spec()))
+  assert.equal(kubernetes.requests.length, 1)
+})
+
+test('who names an object is found, and one that no longer does is not', () => {
+  const names = fc.uniqueArray(fc.constantFrom('a', 'b', 'c', 'd'))
+  fc.assert(
+    fc.property(fc.array(fc.tuple(fc.constantFrom('one', 'two', 'three'), names)), steps => {
+      const dependents = new Dependents()
+      const model = new Map<string, readonly string[]>()
+      for (const [key, objects] of steps) {
+        dependents.set(key, new Set(objects))
+        model.set(key, objects)
+      }
+      for (const object of ['a', 'b', 'c', 'd'])
+        assert.deepEqual(
+          [...dependents.of(object)].sort(),
+          [...model].flatMap(([key, objects]) => (objects.includes(object) ? [key] : [])).sort(),
+        )
+    }),
+  )
+})
