@@ -8,11 +8,14 @@ import { load } from 'js-yaml'
 import { checkHealthConsumer } from '../../crds/problems.ts'
 import { minimalWith } from '../crds/minimal.ts'
 import { startCluster, type TestCluster } from '../operator/cluster.ts'
+import { until } from '../until.ts'
 
 let cluster: TestCluster
 before(async () => {
   cluster = await startCluster({ controllers: false })
   await cluster.installCrd()
+  // The schema is published a moment after the API is served.
+  await until('the API is explained', async () => (await kubectl('explain', 'hc.spec')).out.includes('kafka'))
 })
 after(() => cluster?.down())
 
