@@ -146,4 +146,41 @@ export const fieldCases: readonly (readonly [string, readonly unknown[], readonl
     [[{ key: 'a/b', operator: 'Exists', effect: 'NoExecute', tolerationSeconds: 5 }]],
     [[{ operator: 'In' }]],
   ],
+  // White space and lengths are not the same to JavaScript and to Go by themselves.
+  ['spec.schemaRegistry', [], [{ url: 'http://a\u00a0b' }, { url: 'http://a\u2028b' }, { url: 'http://{a}' }]],
+  [
+    'spec.monitoring.dashboard',
+    [{ folder: '\u{1f600}'.repeat(128) }],
+    [{ folder: '\u{1f600}'.repeat(129) }, { dataSource: '' }, { dataSource: '\u00a0 ' }],
+  ],
+  // A list where a text belongs, and times that only one of the two would take by itself.
+  [
+    'spec.restartedAt',
+    ['2024-02-29T23:59:59-23:59'],
+    [
+      ['2026-01-31T12:00:00Z'],
+      '2023-02-29T12:00:00Z',
+      '2026-01-31T12:00Z',
+      '2026-01-31t12:00:00z',
+      '2026-01-31T24:00:00Z',
+    ],
+  ],
+  ['spec.imagePullSecrets', [[{ name: 'a' }, { name: 'b' }]], [[{ name: 'a' }, { name: 'a' }]]],
+  [
+    'spec.pod.topologySpreadConstraints',
+    [
+      [
+        { maxSkew: 1, topologyKey: 'a', whenUnsatisfiable: 'DoNotSchedule' },
+        { maxSkew: 1, topologyKey: 'a', whenUnsatisfiable: 'ScheduleAnyway' },
+      ],
+    ],
+    [Array(2).fill({ maxSkew: 1, topologyKey: 'a', whenUnsatisfiable: 'DoNotSchedule' })],
+  ],
+  ['spec.pod.annotations', [{ 'a/b': 'any text' }], [{ 'a b': '' }, { a: 1 }]],
+  ['metadata.labels', [{ 'example.com/a': 'b', c: '' }], [{ a: 'b c' }, { '-a': 'b' }, { a: 1 }]],
+  [
+    'spec.iceberg.storage.persistentVolumeClaim',
+    [{ claimName: 'a', mountPath: '/a' }],
+    [{ claimName: 'a', mountPath: '/' }],
+  ],
 ]
