@@ -12,9 +12,10 @@ export interface ConditionMeaning {
   readonly Unknown?: Readonly<Record<string, string>>
 }
 
-/** In the place of a reason: whatever Kubernetes says of a pod, and the code of a halt. */
+/** In the place of a reason: whatever Kubernetes says of a pod, and the codes of halts and troubles. */
 export const podReason = '(of the pod)'
 export const haltReason = '(code of the halt)'
+export const troubleReason = '(code of the trouble)'
 
 const missing = {
   SecretMissing: 'A Secret that the spec names is not there.',
@@ -49,6 +50,7 @@ export const conditionReasons: Readonly<Record<ConditionType, ConditionMeaning>>
       FailedCreate: refusedPods,
       ProgressDeadlineExceeded: 'The rollout took longer than `spec.rollout.progressDeadlineSeconds`.',
       [podReason]: 'A pod cannot start, such as ImagePullBackOff or CrashLoopBackOff.',
+      [troubleReason]: 'The pods run and do not become ready, because of what ConsumerHealthy tells.',
     },
     False: { NotStalled: 'Nothing stands in the way.' },
   },
@@ -82,6 +84,7 @@ export const conditionReasons: Readonly<Record<ConditionType, ConditionMeaning>>
     False: {
       Lagging: 'Lag is above `spec.monitoring.prometheusRule.thresholds.HighKafkaLag`.',
       [haltReason]: 'Intake is halted.',
+      [troubleReason]: 'Something fails and is tried again, such as TopicMissing or BrokersUnreachable.',
     },
     Unknown: {
       NoPods: 'No pods run.',

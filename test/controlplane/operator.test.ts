@@ -153,6 +153,10 @@ test("why pods do not run is told in Kubernetes' own words", async () => {
   await world.kubelet.decide(namespace, { unschedulable: '0/3 nodes are available: insufficient memory' })
   assert.match(await world.condition(namespace, 'one', 'WorkloadAvailable=False/Unschedulable'), /insufficient memory/)
   await world.condition(namespace, 'one', 'Stalled=False')
+  // They run, and Kafka has no such topic: that is what stands in the way.
+  const trouble = { code: 'TopicMissing', message: 'topic a: not there', since: '2026-01-01T00:00:00.000Z' } as const
+  await world.kubelet.decide(namespace, { status: () => told({ trouble, epoch: 0, lags: [] }) })
+  assert.match(await world.condition(namespace, 'one', 'Stalled=True/TopicMissing'), /^topic a: not there; it is tried/)
   await world.kubelet.decide(namespace, { ready: true })
   await world.condition(namespace, 'one', 'Ready=True')
 })

@@ -40,7 +40,7 @@ const stop = `
     tail --pid="$(cat .quickstart/consumer.pid)" -f /dev/null
     rm .quickstart/consumer.pid
   fi
-  for server in prometheus kafka; do
+  for server in prometheus kafka cluster; do
     if [[ -d .quickstart/$server ]]; then ./hack/$server down --dir .quickstart/$server; fi
   done`
 

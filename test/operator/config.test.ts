@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { OperatorConfigError, operatorConfig } from '../../operator/config.ts'
+import { createOperatorMetrics } from '../../operator/metrics.ts'
 
 const least = { RUNTIME_IMAGE: 'registry.test/runtime:1' }
 
@@ -90,4 +92,24 @@ test('the program says a wrong setting in one line, with exit code 2, and its us
   assert.equal(help.status, 0)
   assert.match(help.stdout, /RUNTIME_IMAGE \(required\)/)
   assert.equal(run(['--nonsense'], least).status, 2)
+})
+
+test('the guide names every setting and every metric, and no other', async () => {
+  const guide = readFileSync(join(import.meta.dirname, '../../docs/operator.md'), 'utf8')
+  /** What stands in the first column of the table below a heading. */
+  const named = (heading: string): readonly string[] => {
+    const section = guide.split(`\n## ${heading}\n`)[1]!.split('\n## ')[0]!
+    const cells = [...section.matchAll(/^\| (`.*?) \|/gm)].map(([, cell]) => cell!)
+    return cells.flatMap(cell => [...cell.matchAll(/`(\w+)`/g)].map(([, name]) => name!))
+  }
+  const main = join(import.meta.dirname, '../../operator/main.ts')
+  const { stdout } = spawnSync(process.execPath, [main, '--help'], { encoding: 'utf8' })
+  const settings = stdout
+    .split('Settings are')[1]!
+    .split('docs/')[0]!
+    .match(/\b[A-Z]+(?:_[A-Z]+)*\b/g)!
+  assert.deepEqual(named('Settings').toSorted(), settings.filter(name => name !== 'INFO').toSorted())
+  const metrics = await createOperatorMetrics('lease').registry.getMetricsAsJSON()
+  const own = metrics.map(({ name }) => name).filter(name => !/^(process|nodejs)_/.test(name))
+  assert.deepEqual(named('Metrics and probes').toSorted(), own.toSorted())
 })
