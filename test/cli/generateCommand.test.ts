@@ -212,13 +212,14 @@ for (const line of [
 
 test('the help of each command has an example, and the examples work', async () => {
   const examples: string[] = []
-  for (const args of [['--help'], ['scrape-config', '--help'], ['alerts', '--help'], ['dashboard', '--help']]) {
+  const commands = ['scrape-config', 'alerts', 'dashboard', 'crd']
+  for (const args of [['--help'], ...commands.map(command => [command, '--help'])]) {
     const shown = (await printed(...args)).match(/^ {2}healthconsumer generate .*$/gm) ?? []
-    assert.equal(shown.length, args.length === 1 ? 3 : 1, args.join(' '))
+    assert.equal(shown.length, args.length === 1 ? commands.length : 1, args.join(' '))
     examples.push(...shown)
   }
   for (const example of examples) {
-    const line = example.replace(/^ *healthconsumer generate /, '').replace(/ > .*/, '')
+    const line = example.replace(/^ *healthconsumer generate /, '').replace(/ [>|] .*/, '')
     const out = await printed(...[...line.matchAll(/"([^"]*)"|(\S+)/g)].map(match => match[1] ?? match[2]!))
     assert.ok(Object.keys(load(out) as object).length > 0)
   }
