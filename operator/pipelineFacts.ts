@@ -11,7 +11,7 @@ export interface PipelineFacts {
   readonly status: PipelineStatus
   /** The first halt that a pod tells. */
   readonly halt: HaltStatus | null
-  /** The first that a pod fails at and tries again. */
+  /** The first that a pod fails at and tries again, for a minute or longer. */
   readonly trouble: TroubleStatus | null
   /** Pods that answered, of those that there are. */
   readonly answered: number
@@ -35,12 +35,18 @@ export function pipelineFacts(answers: readonly RuntimeStatus[], asked: number, 
       observedAt,
     },
     halt: answers.find(({ halt }) => halt !== null)?.halt ?? null,
-    trouble: answers.find(({ trouble }) => trouble !== null)?.trouble ?? null,
+    trouble: answers.find(({ trouble }) => trouble !== null && lasts(trouble, observedAt))?.trouble ?? null,
     answered: answers.length,
     asked,
     idle: complete && partitions.length > 0 ? answers.filter(answer => answer.partitions.length === 0).length : 0,
   }
 }
+
+/** What has failed for less, such as a broker that is just being restarted, is over before anybody could act. */
+const passingMs = 60_000
+
+const lasts = ({ since }: TroubleStatus, observedAt: string): boolean =>
+  !(Date.parse(observedAt) - Date.parse(since) < passingMs)
 
 /** Of all pods, each of which has its assignment. */
 function measured(answers: readonly RuntimeStatus[]): Omit<PipelineStatus, 'observedAt'> {

@@ -51,10 +51,17 @@ test('pods without a partition are counted where the others have some', () => {
 
 test('one halt, one trouble is enough', () => {
   const halt = { code: 'OffsetGap', message: 'm', fix: 'f' } as const
-  const trouble = { code: 'StorageFull', message: 'm', since: at } as const
+  const trouble = { code: 'StorageFull', message: 'm', since: '2025-12-31T23:59:00.000Z' } as const
   assert.equal(facts([{}, { halt }]).halt, halt)
   assert.equal(facts([{}, { trouble }], 5).trouble, trouble)
   assert.equal(facts([{}]).halt, null)
+})
+
+test('a trouble that may pass by itself is none yet', () => {
+  const since = (time: string) => ({ code: 'BrokersNotReady', message: 'm', since: time }) as const
+  const lasting = since('2025-12-31T23:58:59.000Z')
+  assert.equal(facts([{ trouble: since('2025-12-31T23:59:01.000Z') }]).trouble, null)
+  assert.equal(facts([{ trouble: since('2025-12-31T23:59:01.000Z') }, { trouble: lasting }]).trouble, lasting)
 })
 
 test('a lag is told only where every partition of every pod is measured', () => {
