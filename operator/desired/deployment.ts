@@ -13,6 +13,9 @@ const manifestFolder = '/etc/healthconsumer/manifest'
 const secretsFolder = '/etc/healthconsumer/secrets'
 /** Outlives a container, not the pod: a consumer that restarts in place takes up its partitions at once. */
 const stateFolder = '/var/lib/healthconsumer'
+const temporaryFolder = '/tmp'
+/** Folders of a pod that are not for the warehouse; `/app` holds the program. */
+export const ownFolders: readonly string[] = ['/etc/healthconsumer', stateFolder, temporaryFolder, '/app']
 /** The user of the runtime image. */
 const userId = 1000
 
@@ -164,7 +167,7 @@ function volumeMounts(resource: HealthConsumer) {
   return [
     { name: 'manifest', mountPath: manifestFolder, readOnly: true },
     { name: 'state', mountPath: stateFolder },
-    { name: 'tmp', mountPath: '/tmp' },
+    { name: 'tmp', mountPath: temporaryFolder },
     ...referencedSecrets(resource).map(secretName => ({
       name: secretVolume(resource, secretName),
       mountPath: `${secretsFolder}/${secretName}`,
