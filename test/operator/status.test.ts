@@ -40,7 +40,7 @@ const child = (changes: Partial<ChildOutcome>) => ({
 const rolling = { deployment: deployed({ ready: 1, available: 1 }) }
 const waitingPod = (reason: string | undefined, message = '') => [pod({ ready: false, reason, message })]
 const halt = { code: 'OffsetGap', message: 'topic a', fix: 'set onGap' } as const
-const trouble = { code: 'TopicMissing', message: 'no topic a', since: now } as const
+const trouble = { code: 'TopicMissing', message: 'no topic a', since: '2025-12-31T00:00:00.000Z' } as const
 const problem = { code: 'BROKEN_RULE', path: ['spec'], field: 'spec.x', what: 'is wrong', fix: 'mend it' } as const
 const invalid = { resource: undefined, problems: [problem], applied: undefined, revision: undefined }
 
