@@ -83,7 +83,6 @@ export async function startCluster({ controllers = true } = {}): Promise<TestClu
     async installCrd() {
       const crd = customResourceDefinition() as unknown as KubernetesObject
       await client().apply(crd, { fieldManager: 'test' })
-      await kubectl('wait', '--for=condition=Established', `crd/${crd.metadata.name}`)
       const isServed = () =>
         client()
           .list(kinds.HealthConsumer, {})

@@ -5,6 +5,7 @@
 import { execFile } from 'node:child_process'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
+import { until } from '../until.ts'
 import type { TestCluster } from './cluster.ts'
 
 const run = promisify(execFile)
@@ -44,5 +45,12 @@ export async function installApi(cluster: TestCluster, api: OptionalApi): Promis
   const files = (await definitionsOf(api)).flatMap(file => ['-f', file])
   await cluster.kubectl('apply', '--server-side', ...files)
   const { group, plurals } = apis[api]
-  await cluster.kubectl('wait', '--for=condition=Established', ...plurals.map(plural => `crd/${plural}.${group}`))
+  const names = plurals.map(plural => `crd/${plural}.${group}`)
+  // kubectl fails at once where there is no condition yet.
+  const areEstablished = () =>
+    cluster.kubectl('wait', '--for=condition=Established', ...names).then(
+      () => true,
+      () => false,
+    )
+  await until(`the API ${group} is established`, areEstablished)
 }
