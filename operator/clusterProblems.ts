@@ -3,13 +3,13 @@ import type { HealthConsumer } from '../crds/healthconsumer.ts'
 import type { Problem } from '../crds/problems.ts'
 import { type FieldPath, fieldName } from '../crds/schemaPath.ts'
 import { runtimeConfiguration } from '../runtime/contract/configuration.ts'
-import { ownFolders } from './desired/deployment.ts'
+import { manifestFolder, ownFolders } from './desired/deployment.ts'
 
 const iceberg = ['spec', 'iceberg'] as const
 const claimField: FieldPath = [...iceberg, 'storage', 'persistentVolumeClaim']
 
 export function clusterProblems(resource: HealthConsumer): readonly Problem[] {
-  const { catalog, pendingLocation } = runtimeConfiguration(resource)
+  const { catalog, pendingLocation } = runtimeConfiguration(resource, manifestFolder)
   const mountPath = resource.spec.iceberg.storage?.persistentVolumeClaim?.mountPath
   const warehouse = catalog.type === 'filesystem' ? catalog.warehouse : undefined
   const local = [

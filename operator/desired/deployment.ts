@@ -9,7 +9,7 @@ import { referencedSecrets } from './references.ts'
 import { manifestFile, type Revision, revisionName } from './revision.ts'
 import { serviceAccountName } from './serviceAccount.ts'
 
-const manifestFolder = '/etc/healthconsumer/manifest'
+export const manifestFolder = '/etc/healthconsumer/manifest'
 const secretsFolder = '/etc/healthconsumer/secrets'
 /** Outlives a container, not the pod: a consumer that restarts in place takes up its partitions at once. */
 const stateFolder = '/var/lib/healthconsumer'

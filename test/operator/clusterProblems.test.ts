@@ -38,6 +38,12 @@ for (const [name, warehouse, storage, problem] of [
     'spec.iceberg.storage.pendingLocation lies outside the volume, which is mounted at /warehouse',
   ],
   [
+    'a relative warehouse, which would count from the folder of the manifest,',
+    'warehouse',
+    claim('/warehouse'),
+    'spec.iceberg.catalog.warehouse lies outside the volume, which is mounted at /warehouse',
+  ],
+  [
     'a volume over a folder of the pod',
     'file:///tmp/tables',
     claim('/tmp'),
