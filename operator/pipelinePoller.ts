@@ -1,7 +1,7 @@
 /**
  * Asks the pods of every consumer how the pipeline stands, by their `/status`, again and again. It tells when a shown
- * value has changed, at most once a minute for a consumer, or at once when a halt or a trouble begins
- * or ends. It never asks the API server.
+ * value has changed, at most once a minute for a consumer, or at once when a halt, a trouble or ignorance of the lag
+ * begins or ends. It never asks the API server.
  */
 import { get as httpGet } from 'node:http'
 import type { RuntimeStatus } from '../runtime/contract/status.ts'
@@ -28,7 +28,7 @@ const width = 16
 
 interface Told {
   readonly text: string
-  /** Code of a halt or a trouble. */
+  /** Code of a halt or a trouble, or that the lag is not known. */
   readonly fault: string | undefined
   readonly atMs: number
 }
@@ -71,7 +71,7 @@ export class PipelinePoller {
     this.#facts.set(key, facts)
     const { observedAt: _, ...shown } = facts.status
     const text = JSON.stringify({ shown, answered: facts.answered, asked: facts.asked, idle: facts.idle })
-    const fault = facts.halt?.code ?? facts.trouble?.code
+    const fault = facts.halt?.code ?? facts.trouble?.code ?? (facts.status.lag === undefined ? 'unknown' : undefined)
     const told = this.#told.get(key)
     if (told?.text === text && told.fault === fault) return
     if (told !== undefined && told.fault === fault && this.#ports.now() - told.atMs < quietMs) return

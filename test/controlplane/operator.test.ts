@@ -41,18 +41,15 @@ test('a HealthConsumer becomes children, pods, and Ready; then nothing is writte
   const { uid } = (await world.get(consumerKind, namespace, 'one'))!.metadata
   const children = await world.children(namespace)
   const status = (await world.status(namespace, 'one'))!
-  assert.deepEqual(
-    [...children.keys()].sort().map(child => child.replace(status.appliedHash!, 'HASH')),
-    [
-      'ConfigMap/one-HASH',
-      'ConfigMap/one-dashboard',
-      'Deployment/one-consumer',
-      'NetworkPolicy/one-consumer',
-      'PodDisruptionBudget/one-consumer',
-      'Service/one-consumer',
-      'ServiceAccount/one-consumer',
-    ],
-  )
+  assert.deepEqual([...children.keys()].map(child => child.replace(status.appliedHash!, 'HASH')).sort(), [
+    'ConfigMap/one-HASH',
+    'ConfigMap/one-dashboard',
+    'Deployment/one-consumer',
+    'NetworkPolicy/one-consumer',
+    'PodDisruptionBudget/one-consumer',
+    'Service/one-consumer',
+    'ServiceAccount/one-consumer',
+  ])
   for (const [name, { metadata }] of children) {
     const owner = { apiVersion: 'healthdata.dev/v1alpha1', kind: 'HealthConsumer', name: 'one', uid }
     assert.deepEqual(metadata.ownerReferences, [{ ...owner, controller: true, blockOwnerDeletion: true }], name)

@@ -46,7 +46,8 @@ export async function startKubelet(kubernetes: Kubernetes): Promise<Kubelet> {
     const index = [...addresses.keys()].filter(uid => pods.get(uid)?.metadata.namespace === metadata.namespace).length
     addresses.set(metadata.uid!, { address, index })
     const server = createServer((request, response) => {
-      const fate = decisions.get(metadata.namespace!)?.(pods.get(metadata.uid!)!)
+      const pod = pods.get(metadata.uid!)
+      const fate = pod && decisions.get(metadata.namespace!)?.(pod)
       response.statusCode = request.url === '/status' && fate?.status ? 200 : 503
       response.end(fate?.status ? JSON.stringify(fate.status(index)) : '')
     })

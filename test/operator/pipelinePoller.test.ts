@@ -38,7 +38,7 @@ function world() {
   return { pods, answers, asked, poller, round }
 }
 
-test('a change is told, at most once a minute; a halt or a trouble at once', async () => {
+test('a change is told, at most once a minute; a halt, a trouble or a lag that is not known at once', async () => {
   const { pods, answers, poller, round } = world()
   pods.set('team/one', [pod({ address: 'a' })])
   assert.equal(poller.facts('team/one'), undefined)
@@ -53,6 +53,10 @@ test('a change is told, at most once a minute; a halt or a trouble at once', asy
   answers.set('a', { halt: { code: 'OffsetGap', message: 'm', fix: 'f' } })
   assert.deepEqual(await round(1_000), ['team/one'])
   answers.set('a', { trouble: { code: 'TopicMissing', message: 'm', since: 's' } })
+  assert.deepEqual(await round(1_000), ['team/one'])
+  answers.set('a', {})
+  assert.deepEqual(await round(1_000), ['team/one'])
+  answers.set('a', { lags: [null] })
   assert.deepEqual(await round(1_000), ['team/one'])
   answers.set('a', {})
   assert.deepEqual(await round(1_000), ['team/one'])
