@@ -86,7 +86,8 @@ test('one leads at a time, within its namespace; a killed, a sleeping and a leav
   clearInterval(makingMore)
   const last = `one-${made}`
   await world.condition(namespace, last, 'Ready=True')
-  assert.equal(await d.metric('healthconsumer_condition', { namespace, name: last, type: 'Ready' }), 1)
+  const ready = { namespace, name: last, type: 'Ready' }
+  await until('the metric tells it', async () => (await d.metric('healthconsumer_condition', ready)) === 1)
   assert.ok((await d.metric('healthconsumer_operator_last_watch_event_timestamp_seconds', { kind: 'Pod' })) > 1e9)
   assert.equal((await d.get('/livez')).status, 200)
   // Not in its namespaces: not even looked at.
