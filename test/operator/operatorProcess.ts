@@ -26,6 +26,8 @@ export interface OperatorProcess {
   get(path: string): Promise<{ readonly status: number; readonly text: string }>
   cpuSeconds(): Promise<number>
   peakRssBytes(): Promise<number>
+  /** Rejects with its last lines once it has ended, unless it was stopped. */
+  readonly died: Promise<never>
   /** Resolves once it has ended. */
   stop(signal?: NodeJS.Signals): Promise<void>
 }
@@ -53,10 +55,18 @@ export async function startOperator(options: OperatorOptions): Promise<OperatorP
     )
   const proc = (file: string) => readFile(`/proc/${child.pid}/${file}`, 'utf8')
   const exit = () => child.signalCode ?? child.exitCode ?? undefined
+  let isStopped = false
+  const died = new Promise<never>((_, reject) => {
+    child.once('exit', code => {
+      if (!isStopped) reject(new Error(`the operator ended with ${code}: ${lines.slice(-5).join('\n')}`))
+    })
+  })
+  died.catch(() => undefined)
   return {
     pid: child.pid!,
     lines,
     exit,
+    died,
     get,
     async metric(name, labels = {}) {
       return sumOf((await get('/metrics')).text, name, labels)
@@ -70,6 +80,7 @@ export async function startOperator(options: OperatorOptions): Promise<OperatorP
       return Number(/^VmHWM:\s+(\d+) kB/m.exec(await proc('status'))?.[1]) * 1024
     },
     async stop(signal = 'SIGTERM') {
+      isStopped = true
       if (exit() !== undefined) return
       child.kill(signal)
       await once(child, 'exit')

@@ -66,21 +66,28 @@ const consumer = (index: number): KubernetesObject => ({
   },
 })
 
-/** Keeps an eye on objects of a kind until it is stopped. */
-async function watchFrom(
+/** Tells of all objects of a kind, and of their changes until it is stopped. Resolves once it has told of all. */
+function watchFrom(
   client: KubernetesClient,
   of: Kind,
   signal: AbortSignal,
   seen: (object: KubernetesObject) => void,
 ): Promise<void> {
-  const { resourceVersion } = await client.list(of, { limit: 1 })
+  const { promise, resolve, reject } = Promise.withResolvers<void>()
   const watching = async () => {
-    for await (const event of client.watch(of, { resourceVersion, timeoutSeconds: 3600, signal }))
-      if (event.type !== 'BOOKMARK') seen(event.object)
+    // An API server that has much to do ends watches.
+    while (!signal.aborted) {
+      const { items, resourceVersion } = await client.list(of, {})
+      items.forEach(seen)
+      resolve()
+      for await (const event of client.watch(of, { resourceVersion, timeoutSeconds: 3600, signal }))
+        if (event.type !== 'BOOKMARK') seen(event.object)
+    }
   }
   watching().catch((error: unknown) => {
-    if (!signal.aborted) throw error
+    if (!signal.aborted) reject(error)
   })
+  return promise
 }
 
 export interface AppliedConsumers {
@@ -122,20 +129,27 @@ export async function measureChanges(
   changes: number,
 ): Promise<readonly number[]> {
   const stop = new AbortController()
-  const changed = new Map<string, () => void>()
-  await watchFrom(client, kinds.Deployment, stop.signal, ({ metadata }) => changed.get(keyOf(metadata))?.())
+  const generations = new Map<string, number>()
+  let isChanged = (_: string) => {}
+  await watchFrom(client, kinds.Deployment, stop.signal, ({ metadata }) => {
+    const { generation = 0 } = metadata
+    const before = generations.get(keyOf(metadata)) ?? 0
+    generations.set(keyOf(metadata), generation)
+    if (generation > before) isChanged(keyOf(metadata))
+  })
   const times: number[] = []
   for (let index = 0; index < changes; index++) {
     const metadata = metadataOf(index % count)
     const seen = Promise.withResolvers<void>()
-    changed.set(`${metadata.namespace}/${metadata.name}-consumer`, seen.resolve)
+    isChanged = key => {
+      if (key === `${metadata.namespace}/${metadata.name}-consumer`) seen.resolve()
+    }
     const beganMs = performance.now()
     // A new revision: another ConfigMap, and the Deployment that names it.
     const spec = { iceberg: { commit: { interval: `${61 + Math.floor(index / count)}s` } } }
     await client.apply({ apiVersion, kind, metadata, spec }, { fieldManager: randomUUID() })
     await seen.promise
     times.push(performance.now() - beganMs)
-    changed.clear()
     await delay(100)
   }
   stop.abort()
