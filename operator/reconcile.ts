@@ -20,6 +20,7 @@ import { replicasOf } from './desired/scaling.ts'
 import type { RecordEvents } from './events.ts'
 import { isNamespaceEnding, KubernetesError, type KubernetesObject } from './kubernetes.ts'
 import type { Observation } from './observation.ts'
+import { undeclaredFields, withoutFields } from './olderSchema.ts'
 import type { PipelineFacts } from './pipelineFacts.ts'
 import { releaseReplicas } from './releaseReplicas.ts'
 import { revisionToRun } from './rollback.ts'
@@ -164,14 +165,21 @@ async function tell(object: KubernetesObject, seen: Observation, ports: Reconcil
 async function writeStatus(object: KubernetesObject, status: HealthConsumerStatus, ports: ReconcilePorts) {
   const { apiVersion, kind } = object
   const { name, namespace, uid } = object.metadata
+  // With the uid: one that was made anew in the meantime has a status of its own.
+  const written = { apiVersion, kind, metadata: { name, namespace, uid }, status }
+  const apply = async (stored: KubernetesObject) =>
+    ports.statusWritten(await ports.kubernetes.apply(stored, { fieldManager: operatorName, subresource: 'status' }))
   try {
-    const options = { fieldManager: operatorName, subresource: 'status' } as const
-    ports.statusWritten(
-      // With the uid: one that was made anew in the meantime has a status of its own.
-      await ports.kubernetes.apply({ apiVersion, kind, metadata: { name, namespace, uid }, status }, options),
-    )
+    await apply(written)
   } catch (error) {
+    if (!(error instanceof KubernetesError)) throw error
     // It was deleted just now, which a watch will tell.
-    if (!(error instanceof KubernetesError && error.code === 'NotFound')) throw error
+    if (error.code === 'NotFound') return
+    const unknown = error.code === 'Invalid' ? undeclaredFields(error.message) : []
+    if (unknown.length === 0) throw error
+    ports.logger.warning('The CustomResourceDefinition is older than the operator: apply crds/healthconsumers.yaml', {
+      context: { unknown_fields: unknown.map(path => path.join('.')) },
+    })
+    await apply(withoutFields(written, unknown))
   }
 }

@@ -283,6 +283,28 @@ test('a spec that the schema no longer allows is told, and what runs goes on', a
   await world.cluster.kubectl('-n', namespace, 'delete', 'hc', 'two', 'three', '--timeout=20s')
 })
 
+test('a definition that is older than the operator costs its newest fields of the status, nothing else', async () => {
+  const namespace = 'older'
+  await world.namespace(namespace)
+  await world.kubelet.decide(namespace, { ready: true, status: () => told() })
+  const fields = '/spec/versions/0/schema/openAPIV3Schema/properties/status/properties'
+  const without = ['lastStableHash', 'pipeline/properties/rawSnapshotId'].map(field => `${fields}/${field}`)
+  const crd = 'crd/healthconsumers.healthdata.dev'
+  const patch = JSON.stringify(without.map(path => ({ op: 'remove', path })))
+  await world.cluster.kubectl('patch', crd, '--type=json', '-p', patch)
+  try {
+    await world.apply(consumer(namespace, 'one'))
+    await world.condition(namespace, 'one', 'Ready=True')
+    await world.condition(namespace, 'one', 'ConsumerHealthy=True/KeepingUp')
+    const status = (await world.status(namespace, 'one'))!
+    assert.equal(status.lastStableHash, undefined)
+    assert.equal(status.pipeline?.rawSnapshotId, undefined)
+    assert.equal(status.readyReplicas, 1)
+  } finally {
+    await world.cluster.installCrd()
+  }
+})
+
 /** With a definition that takes anything, as an older one may have. */
 async function withoutSchema(act: () => Promise<void>): Promise<void> {
   const any = { type: 'object', 'x-kubernetes-preserve-unknown-fields': true }
