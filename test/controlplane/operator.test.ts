@@ -275,9 +275,19 @@ test('a spec that the schema no longer allows is told, and what runs goes on', a
     [...(await world.children(namespace)).values()].map(({ metadata }) => `${metadata.uid} ${metadata.generation}`),
     [...children.values()].map(({ metadata }) => `${metadata.uid} ${metadata.generation}`),
   )
-  const { resourceVersion } = (await world.get(consumerKind, namespace, 'one'))!.metadata
   const right = consumer(namespace, 'one')
-  await world.kubernetes.write({ ...right, metadata: { ...right.metadata, resourceVersion } })
+  // The operator may write a status between the two.
+  await until('the correction is stored', async () => {
+    const { resourceVersion } = (await world.get(consumerKind, namespace, 'one'))!.metadata
+    const corrected = { ...right, metadata: { ...right.metadata, resourceVersion } }
+    return world.kubernetes.write(corrected).then(
+      () => true,
+      error => {
+        assert.equal(error.code, 'Conflict')
+        return false
+      },
+    )
+  })
   await world.condition(namespace, 'one', 'Ready=True')
   // Stored as they are, they can be deleted all the same.
   await world.cluster.kubectl('-n', namespace, 'delete', 'hc', 'two', 'three', '--timeout=20s')
