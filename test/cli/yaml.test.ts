@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import fc from 'fast-check'
 import { parseYaml } from '../../cli/yaml.ts'
+import fc from '../properties.ts'
 
 test('every field has the line of its key, every item its own', () => {
   const { value, problems, lineOf } = parseYaml(

@@ -2,8 +2,9 @@
  * Changes of a HealthConsumer for property tests, made from the CRD's schema: each puts a value at a path, most of them
  * sound, some of them slightly broken. Nothing is null: an API server drops those, a manifest is told about them.
  */
-import fc from 'fast-check'
+
 import { rootSchema, type Schema } from '../crds/schema.ts'
+import fc from '../properties.ts'
 
 /** Where a change may be made: every field of the spec that is reached without the index of a list or the key of a map. */
 function* places(schema: Schema, path: string): Generator<[string, Schema]> {

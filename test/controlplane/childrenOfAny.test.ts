@@ -1,7 +1,6 @@
 /** Whatever spec is valid: its children can be built, and a real API server with the APIs of others takes them. */
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
-import fc from 'fast-check'
 import { checkHealthConsumer } from '../../crds/problems.ts'
 import { childKinds, desiredChildren } from '../../operator/desired/index.ts'
 import { replicasOf } from '../../operator/desired/scaling.ts'
@@ -9,6 +8,7 @@ import type { KubernetesClient } from '../../operator/kubernetesClient.ts'
 import { minimalWith } from '../crds/minimal.ts'
 import { startCluster, type TestCluster } from '../operator/cluster.ts'
 import { installApi } from '../operator/optionalApis.ts'
+import fc from '../properties.ts'
 import { changes } from './arbitrarySpec.ts'
 
 let cluster: TestCluster

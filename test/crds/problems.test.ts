@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import fc from 'fast-check'
 import { checkHealthConsumer } from '../../crds/problems.ts'
+import fc from '../properties.ts'
 import { minimalWith } from './minimal.ts'
 
 const only = (input: unknown) => {

@@ -2,7 +2,6 @@ import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import fc from 'fast-check'
 import { load } from 'js-yaml'
 import { type AlertName, alertNames, guideAlertNames, thresholds } from '../../crds/monitoring.ts'
 import {
@@ -14,6 +13,7 @@ import {
   type RuleGroup,
 } from '../../monitoring/alerts.ts'
 import { metrics } from '../../runtime/contract/metrics.ts'
+import fc from '../properties.ts'
 
 const alertsOf = (groups: readonly RuleGroup[]): AlertingRule[] =>
   groups.flatMap(({ rules }) => rules).flatMap(rule => ('alert' in rule ? [rule] : []))

@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import fc from 'fast-check'
 import { load } from 'js-yaml'
 import {
   generatePrometheusScrapeConfig,
@@ -8,6 +7,7 @@ import {
   type ScrapeConfigErrorCode,
   type ScrapeOptions,
 } from '../../monitoring/scrapeConfig.ts'
+import fc from '../properties.ts'
 
 /** The monitoring guide, section Prometheus Scrape Configuration. */
 const guide = `scrape_configs:

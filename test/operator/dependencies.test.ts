@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import fc from 'fast-check'
 import { createDependencies } from '../../operator/dependencies.ts'
 import { Dependents } from '../../operator/dependents.ts'
 import { InMemoryKubernetes } from '../../operator/inMemoryKubernetes.ts'
 import type { KubernetesObject } from '../../operator/kubernetes.ts'
 import { type DependencyKind, dependencyKinds } from '../../operator/providedObjects.ts'
+import fc from '../properties.ts'
 import { claim, secret } from './consumers.ts'
 import { resourceOf } from './observed.ts'
 

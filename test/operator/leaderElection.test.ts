@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import fc from 'fast-check'
 import type { Clock } from '../../operator/clock.ts'
 import { InMemoryKubernetes } from '../../operator/inMemoryKubernetes.ts'
 import {
@@ -13,6 +12,7 @@ import {
 import { LeaderElection } from '../../operator/leaderElection.ts'
 import { leaseKind } from '../../operator/lease.ts'
 import { silentLogger } from '../kafka/broker.ts'
+import fc from '../properties.ts'
 import { FakeClock } from '../runtime/fakeClock.ts'
 
 const place = { namespace: 'operators', name: 'lease' }

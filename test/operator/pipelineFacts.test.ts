@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import fc from 'fast-check'
 import { pipelineFacts } from '../../operator/pipelineFacts.ts'
+import fc from '../properties.ts'
 import { type Told, told } from './consumers.ts'
 
 const at = '2026-01-01T00:00:00.000Z'

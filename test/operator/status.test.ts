@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import fc from 'fast-check'
 import type { HealthConsumerStatus } from '../../crds/healthconsumer.ts'
 import { conditionTypes, status as statusSchema } from '../../crds/status.ts'
 import type { ChildOutcome } from '../../operator/apply.ts'
@@ -9,6 +8,7 @@ import type { MissingDependency, Observation } from '../../operator/observation.
 import { pipelineFacts } from '../../operator/pipelineFacts.ts'
 import { stuckReasons } from '../../operator/stalls.ts'
 import { computeStatus, sameStatus } from '../../operator/status.ts'
+import fc from '../properties.ts'
 import { told } from './consumers.ts'
 import { deployed, pod, resourceOf, seen } from './observed.ts'
 

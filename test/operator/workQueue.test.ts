@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import fc from 'fast-check'
 import { KubernetesError } from '../../operator/kubernetes.ts'
 import { WorkQueue, type WorkQueueOptions } from '../../operator/workQueue.ts'
 import { silentLogger } from '../kafka/broker.ts'
+import fc from '../properties.ts'
 import { FakeClock } from '../runtime/fakeClock.ts'
 
 /** Lets what was added be begun. */

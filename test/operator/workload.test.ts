@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import fc from 'fast-check'
 import type { KubernetesObject } from '../../operator/kubernetes.ts'
 import { deploymentFacts, podFacts, rolloutComplete } from '../../operator/workload.ts'
+import fc from '../properties.ts'
 import { deployed } from './observed.ts'
 
 const podOf = (status: object, metadata: object = {}): KubernetesObject => ({

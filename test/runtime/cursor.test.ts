@@ -1,9 +1,9 @@
 /** A cursor neither skips nor repeats: what it takes, in order, is exactly what the table lacks. */
 import assert from 'node:assert/strict'
 import { suite, test } from 'node:test'
-import fc from 'fast-check'
 import { accept, createCursor } from '../../runtime/cursor.ts'
 import type { KafkaRecord, LastRecord, SourceBatch } from '../../runtime/kafka.ts'
+import fc from '../properties.ts'
 
 const record = (offset: number): KafkaRecord => ({ offset, timestampMs: offset, key: null, value: Buffer.from('v') })
 const mark = ({ offset, timestampMs }: KafkaRecord): LastRecord => ({ offset, timestampMs, crc32c: 7 })

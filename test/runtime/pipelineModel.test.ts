@@ -4,9 +4,9 @@
  */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import fc from 'fast-check'
 import { CatalogError } from '../../runtime/iceberg/catalog.ts'
 import { StorageError } from '../../runtime/iceberg/storage.ts'
+import fc from '../properties.ts'
 import { errorsTable, group, rawTable } from './commit/lake.ts'
 import { PipelineWorld, type Started, topic } from './pipelineWorld.ts'
 
@@ -108,5 +108,5 @@ class Trouble {
 test('whatever happens to pipelines, the tables hold every sample once', async () => {
   const tape = fc.array(fc.nat(14 * 60 - 1), { minLength: 10, maxLength: 60 })
   const property = fc.asyncProperty(tape, numbers => new Trouble().run(numbers))
-  await fc.assert(property, { numRuns: long ? 300 : 60, seed: long ? undefined : 20_261_122, endOnFailure: true })
+  await fc.assert(property, { numRuns: long ? 300 : 60, endOnFailure: true })
 })

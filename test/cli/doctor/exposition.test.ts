@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import fc from 'fast-check'
 import { Counter, Gauge, Histogram, Registry } from 'prom-client'
 import { ExpositionError, parseExposition, quantileOf, sumOf } from '../../../cli/doctor/exposition.ts'
 import { metrics } from '../../../runtime/contract/metrics.ts'
+import fc from '../../properties.ts'
 import { metricsText } from './sound.ts'
 
 const name = fc.stringMatching(/^[a-zA-Z_:][a-zA-Z0-9_:]{0,20}$/)

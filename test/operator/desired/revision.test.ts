@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import fc from 'fast-check'
 import { parseManifest } from '../../../cli/manifest.ts'
 import type { HealthConsumer } from '../../../crds/healthconsumer.ts'
 import { desiredChildren } from '../../../operator/desired/index.ts'
@@ -12,6 +11,7 @@ import {
   revisionOf,
 } from '../../../operator/desired/revision.ts'
 import { runtimeConfiguration } from '../../../runtime/contract/configuration.ts'
+import fc from '../../properties.ts'
 import { childOf, childrenOf, consumer, example, examples, inputOf, templateOf } from './children.ts'
 
 const hashOf = (resource: HealthConsumer) => revisionOf(inputOf(resource)).hash

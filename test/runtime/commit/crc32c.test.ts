@@ -1,8 +1,8 @@
 /** CRC-32C by published vectors: RFC 3720 appendix B.4 and the check value of the CRC catalogue. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import fc from 'fast-check'
 import { crc32c } from '../../../runtime/commit/crc32c.ts'
+import fc from '../../properties.ts'
 
 test('gives the published checksums', () => {
   for (const [bytes, expected] of [

@@ -1,7 +1,6 @@
 /** What is printed into a snapshot summary is read back the same; what is damaged is refused and named. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import fc from 'fast-check'
 import {
   type ErrorsKeys,
   type Initialised,
@@ -14,6 +13,7 @@ import {
   printRawKeys,
   type RawKeys,
 } from '../../../runtime/commit/keys.ts'
+import fc from '../../properties.ts'
 
 const whole = fc.nat(Number.MAX_SAFE_INTEGER)
 const topic = fc.oneof(fc.stringMatching(/^[a-zA-Z0-9._-]{1,20}$/), fc.constantFrom('__proto__', 'constructor', '0'))

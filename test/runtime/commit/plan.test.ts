@@ -1,10 +1,10 @@
 /** The pure decisions of the protocol, by property: what a commit says, what a head means for a batch, what may halt. */
 import assert from 'node:assert/strict'
 import { suite, test } from 'node:test'
-import fc from 'fast-check'
 import { HaltError } from '../../../runtime/commit/halt.ts'
 import type { Intent, RawKeys } from '../../../runtime/commit/keys.ts'
 import { auditReadings, newPartitions, nextRawKeys, type Readings, standing } from '../../../runtime/commit/plan.ts'
+import fc from '../../properties.ts'
 
 const key = fc.constantFrom('t:0', 't:1', 'u:0')
 const offsets = fc.dictionary(key, fc.nat(6), { minKeys: 1 }).map(entries => new Map(Object.entries(entries)))

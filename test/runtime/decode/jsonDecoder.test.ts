@@ -1,9 +1,9 @@
 /** JSON bytes to a payload or a reason: what counts as JSON here, and what a hostile record may cost. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import fc from 'fast-check'
 import { jsonDecoder, maxNesting } from '../../../runtime/decode/jsonDecoder.ts'
 import { bytesNestDeeperThan, valueNestsDeeperThan } from '../../../runtime/decode/nesting.ts'
+import fc from '../../properties.ts'
 
 const decode = (value: string | Buffer) => jsonDecoder.decode(Buffer.from(value as string))
 

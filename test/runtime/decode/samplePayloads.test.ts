@@ -1,8 +1,8 @@
 /** Single samples cut out of a record: their own bytes, the envelope's scalars, and bounded cost. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import fc from 'fast-check'
 import { jsonDecoder } from '../../../runtime/decode/jsonDecoder.ts'
+import fc from '../../properties.ts'
 
 const payload = (record: string, index: number): string =>
   jsonDecoder.samplePayloads(Buffer.from(record)).payload(index).toString()

@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import fc from 'fast-check'
 import { prepareAppend } from '../../../runtime/iceberg/append.ts'
 import type { Catalog } from '../../../runtime/iceberg/catalog.ts'
 import { inMemoryCatalog } from '../../../runtime/iceberg/inMemoryCatalog.ts'
@@ -9,6 +8,7 @@ import type { NewManifest } from '../../../runtime/iceberg/manifest.ts'
 import { liveDataFiles, readManifest, readManifestList } from '../../../runtime/iceberg/snapshotFiles.ts'
 import type { Storage } from '../../../runtime/iceberg/storage.ts'
 import type { Snapshot, TableMetadata } from '../../../runtime/iceberg/tableMetadata.ts'
+import fc from '../../properties.ts'
 import { commitSnapshot, counting, dataFile, definition, head, identifier, writeManifest } from './fixtures.ts'
 
 class Bench {

@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { crc32, deflateRawSync, zstdCompressSync } from 'node:zlib'
-import fc from 'fast-check'
 import snappy from 'snappy'
 import {
   type AvroRecord,
@@ -10,6 +9,7 @@ import {
   encodeContainer,
   openContainer,
 } from '../../../runtime/iceberg/avro.ts'
+import fc from '../../properties.ts'
 
 const schema: AvroRecordSchema = {
   type: 'record',

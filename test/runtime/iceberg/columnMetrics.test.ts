@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import fc from 'fast-check'
 import { compareBounds, metricsModesOf, truncateLower, truncateUpper } from '../../../runtime/iceberg/columnMetrics.ts'
 import { rawDefinition } from '../../../runtime/iceberg/tables.ts'
+import fc from '../../properties.ts'
 import { tableOf } from './tableOf.ts'
 
 const points = (bytes: Buffer) => Array.from(bytes.toString()).length

@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import fc from 'fast-check'
 import {
   type AvroField,
   type AvroRecordSchema,
@@ -13,6 +12,7 @@ import { decodeManifest, describeManifest, EntryEncoder, encodeManifest } from '
 import { liveEntries, type ManifestEntry } from '../../../runtime/iceberg/manifestEntry.ts'
 import { decodeManifestList, encodeManifestList } from '../../../runtime/iceberg/manifestList.ts'
 import { partitionRecordSchema } from '../../../runtime/iceberg/manifestSchema.ts'
+import fc from '../../properties.ts'
 import { dataFile, definition } from './fixtures.ts'
 
 function encodeEntries(

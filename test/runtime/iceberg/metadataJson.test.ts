@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { gzipSync } from 'node:zlib'
-import fc from 'fast-check'
 import { CatalogError, type CatalogErrorCode } from '../../../runtime/iceberg/catalog.ts'
 import {
   parseJson,
@@ -10,6 +9,7 @@ import {
   stringifyTableMetadata,
 } from '../../../runtime/iceberg/metadataJson.ts'
 import { applyUpdates, newTableMetadata } from '../../../runtime/iceberg/metadataUpdates.ts'
+import fc from '../../properties.ts'
 import { appended, definition, snapshotOf } from './fixtures.ts'
 
 const file = 'file:///w/db/samples/metadata/v7.metadata.json'

@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import fc from 'fast-check'
 import {
   applyUpdates,
   checkRequirements,
@@ -8,6 +7,7 @@ import {
   newTableMetadata,
 } from '../../../runtime/iceberg/metadataUpdates.ts'
 import type { SnapshotRef, TableMetadata, Update } from '../../../runtime/iceberg/tableMetadata.ts'
+import fc from '../../properties.ts'
 import { appended, definition, snapshotOf } from './fixtures.ts'
 
 const empty = newTableMetadata(definition, 'file:///w/db/samples', 'uuid-1', 1000)

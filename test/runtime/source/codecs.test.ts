@@ -1,10 +1,10 @@
 /** The four codecs: what they write they read, both shapes of snappy, and damage has a name. */
 import assert from 'node:assert/strict'
 import { suite, test } from 'node:test'
-import fc from 'fast-check'
 import snappy from 'snappy'
 import { decompress, registerCodecs } from '../../../runtime/source/codecs.ts'
 import { kafkajsCodecs } from '../../../runtime/source/kafkajsInternals.ts'
+import fc from '../../properties.ts'
 
 const names = ['gzip', 'snappy', 'lz4', 'zstd']
 

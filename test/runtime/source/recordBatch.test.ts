@@ -1,8 +1,8 @@
 /** Decoding record batches: what counts as delivered, and how far the position moves, whatever the bytes. */
 import assert from 'node:assert/strict'
 import { suite, test } from 'node:test'
-import fc from 'fast-check'
 import { decodeRecords } from '../../../runtime/source/recordBatch.ts'
+import fc from '../../properties.ts'
 import { type BatchFields, encodeBatch } from './encodeBatch.ts'
 
 const values = (records: readonly { value: Buffer | null }[]) => records.map(({ value }) => value?.toString() ?? null)

@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict'
 import { after, beforeEach, describe, it } from 'node:test'
-import fc from 'fast-check'
 import { errorsSchema, rawSchema } from '../../../runtime/iceberg/tables.ts'
 import {
   logCheckpointEvent,
@@ -10,6 +9,7 @@ import {
   type ValidationErrorRow,
 } from '../../../runtime/telemetry/logEvents.ts'
 import { getLogger, setupLogging } from '../../../runtime/telemetry/logging.ts'
+import fc from '../../properties.ts'
 
 const written: string[] = []
 const logger = getLogger('events')

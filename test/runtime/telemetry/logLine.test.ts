@@ -1,10 +1,10 @@
 /** Lines are valid JSON, complete and of bounded length, whatever is logged. */
 import assert from 'node:assert/strict'
 import { after, describe, it } from 'node:test'
-import fc from 'fast-check'
 import type { LogContext } from '../../../runtime/contract/logger.ts'
 import { getLogger, setupLogging } from '../../../runtime/telemetry/logging.ts'
 import { LoggingError, type LoggingOptions } from '../../../runtime/telemetry/logOptions.ts'
+import fc from '../../properties.ts'
 
 after(() => void setupLogging({}, { write() {} }))
 

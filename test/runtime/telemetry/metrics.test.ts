@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import fc from 'fast-check'
 import { haltCodes } from '../../../runtime/contract/halts.ts'
 import { metrics as catalogue, closedLabelValues } from '../../../runtime/contract/metrics.ts'
 import type { KafkaRecord } from '../../../runtime/kafka.ts'
 import { createMetrics, type Metrics } from '../../../runtime/telemetry/metrics.ts'
 import { networkOctets, parseNetstat } from '../../../runtime/telemetry/processMetrics.ts'
+import fc from '../../properties.ts'
 
 const dataTypes = ['heartRate', 'steps']
 const tables = { raw: 'health_data_raw', errors: 'health_data_errors' }

@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict'
 import { Readable } from 'node:stream'
 import { describe, it } from 'node:test'
-import fc from 'fast-check'
 import { Counter, Registry, register } from 'prom-client'
 import { dataTypes } from '../../../runtime/contract/dataTypes.ts'
 import { metrics as catalogue, closedLabelValues } from '../../../runtime/contract/metrics.ts'
@@ -11,6 +10,7 @@ import { KafkaSourceMetrics } from '../../../runtime/telemetry/reporters/kafkaSo
 import { MetricsReporter } from '../../../runtime/telemetry/reporters/metricsReporter.ts'
 import { ReporterError } from '../../../runtime/telemetry/reporters/reporter.ts'
 import { ValidationMetricsReporter } from '../../../runtime/telemetry/reporters/validationMetricsReporter.ts'
+import fc from '../../properties.ts'
 
 const classes = { MetricsReporter, ValidationMetricsReporter, IcebergSinkMetrics, KafkaSourceMetrics }
 

@@ -1,9 +1,9 @@
 /** The date parser, against tables of cases and, for every date that Date can print, against Date itself. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import fc from 'fast-check'
 import type { Instant } from '../../../runtime/rows.ts'
 import { createInstantParser } from '../../../runtime/validate/dates.ts'
+import fc from '../../properties.ts'
 
 function parse(text: string, zoneRequired = false): Instant | null {
   const into = { day: 0, micros: 0 }

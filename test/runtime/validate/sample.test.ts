@@ -4,7 +4,6 @@
  */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import fc from 'fast-check'
 import { dataTypes, type RangeOverrides, unitAliases } from '../../../runtime/contract/dataTypes.ts'
 import type { Envelope } from '../../../runtime/contract/decoder.ts'
 import { validationReasons } from '../../../runtime/contract/reasons.ts'
@@ -12,6 +11,7 @@ import type { RawRow } from '../../../runtime/rows.ts'
 import { createSampleRules, type ValidationMode } from '../../../runtime/validate/rules.ts'
 import { createSampleChecker } from '../../../runtime/validate/sample.ts'
 import { createSampleSchema } from '../../../runtime/validate/sampleSchema.ts'
+import fc from '../../properties.ts'
 import { changed, type Fields, validEnvelope, validSample } from './cases.ts'
 
 const processingTime = { day: 1, micros: 2 }

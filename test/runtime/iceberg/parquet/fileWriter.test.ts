@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import fc from 'fast-check'
 import { BooleanColumn } from '../../../../runtime/iceberg/parquet/booleanColumn.ts'
 import { BinaryColumn, PlainStringColumn, StringColumn } from '../../../../runtime/iceberg/parquet/byteArrayColumns.ts'
 import type { Column } from '../../../../runtime/iceberg/parquet/columnChunk.ts'
@@ -16,6 +15,7 @@ import { leavesOf } from '../../../../runtime/iceberg/parquet/leaves.ts'
 import { MapColumn } from '../../../../runtime/iceberg/parquet/mapColumn.ts'
 import { StringPool } from '../../../../runtime/iceberg/parquet/stringPool.ts'
 import type { MapType, SchemaField } from '../../../../runtime/iceberg/tableMetadata.ts'
+import fc from '../../../properties.ts'
 import { type Cell, readFooter, readRows } from './readParquet.ts'
 
 const size = () => ({ bytes: 0 })
@@ -98,7 +98,16 @@ const cases: readonly Case[] = [
     value: fc.uint8Array({ maxLength: 80 }),
     seen: (value: Uint8Array) => new Uint8Array(value),
   },
-  { kind: 'map', values: 'of any', value: fc.dictionary(text, text, { maxKeys: 4, noNullPrototype: true }) },
+  {
+    kind: 'map',
+    values: 'of any',
+    // hyparquet assigns its keys, which loses this one; test/readers has it read by others.
+    value: fc.dictionary(
+      text.filter(key => key !== '__proto__'),
+      text,
+      { maxKeys: 4, noNullPrototype: true },
+    ),
+  },
 ]
 
 /** Rows with repetitions, so that dictionaries and runs come into play. */

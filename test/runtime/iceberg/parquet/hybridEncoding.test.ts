@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import fc from 'fast-check'
 import { bitWidth, encodeHybrid, encodeRepeated } from '../../../../runtime/iceberg/parquet/hybridEncoding.ts'
+import fc from '../../../properties.ts'
 
 /** Decodes as Encodings.md says, one bit at a time. */
 function decodeHybrid(body: Buffer, width: number, count: number): number[] {
