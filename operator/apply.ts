@@ -3,10 +3,10 @@
  * what it owns and should no longer have. What is as it should be costs no request. It never touches an object that
  * somebody else made, and never decides what the children are.
  */
-import { createHash } from 'node:crypto'
 import { type Children, hashAnnotation, type ObservedChild, observe } from './children.ts'
 import { operatorName } from './desired/child.ts'
 import { type ChildKindName, childKinds } from './desired/index.ts'
+import type { DesiredChild } from './digests.ts'
 import { isNamespaceEnding, type Kubernetes, KubernetesError, type KubernetesObject } from './kubernetes.ts'
 import type { OccupiedNames } from './occupiedNames.ts'
 import type { Repairs } from './repairs.ts'
@@ -56,7 +56,7 @@ export interface ApplyPorts {
 
 export interface ApplyRequest {
   readonly owner: { readonly name: string; readonly uid: string }
-  readonly desired: readonly KubernetesObject[]
+  readonly desired: readonly DesiredChild[]
   /** Children that are left as they are, made or changed by no one. */
   readonly waiting: (kind: ChildKindName) => boolean
   /** Owned, no longer desired, and kept all the same. */
@@ -71,10 +71,9 @@ const patienceMs = 30_000
 /** Rejects only with an error that is worth another attempt (connection, conflict, throttling). */
 export async function applyChildren(request: ApplyRequest, ports: ApplyPorts): Promise<ApplyOutcome> {
   const children: ChildOutcome[] = []
-  for (const object of request.desired) {
-    const kind = object.kind as ChildKindName
-    const { name } = object.metadata
-    const outcome = await applyChild(object, kind, request, ports).catch(refused(childKinds[kind].optional))
+  for (const child of request.desired) {
+    const { kind, name } = child
+    const outcome = await applyChild(child, request, ports).catch(refused(childKinds[kind].optional))
     children.push({ kind, name, ...outcome })
   }
   return { children, pruned: await prune(request, ports) }
@@ -83,16 +82,14 @@ export async function applyChildren(request: ApplyRequest, ports: ApplyPorts): P
 type Applied = Omit<ChildOutcome, keyof ChildName>
 
 async function applyChild(
-  object: KubernetesObject,
-  kind: ChildKindName,
+  desired: DesiredChild,
   { owner, waiting, wasApplied }: ApplyRequest,
   ports: ApplyPorts,
 ): Promise<Applied> {
   const { children, occupied, repairs } = ports
-  const { name, namespace = '' } = object.metadata
+  const { kind, namespace, name, hash } = desired
   if (!ports.available().has(kind)) return { state: 'Missing' }
   if (waiting(kind)) return { state: 'Waiting' }
-  const hash = createHash('sha256').update(JSON.stringify(object)).digest('hex').slice(0, 16)
   const known = children.get(kind, namespace, name)
   if (known !== undefined && known.ownerUid !== owner.uid)
     // A HealthConsumer of the same name was deleted just now, and its children follow.
@@ -104,6 +101,7 @@ async function applyChild(
   if (waitMs > 0) return { state: 'Waiting', lookAgainMs: waitMs }
   if (known === undefined && (await occupied.byOther(kind, namespace, name, owner.uid)))
     return { state: 'NameTaken', lookAgainMs: patienceMs }
+  const object = desired.object()
   const annotations = { ...object.metadata.annotations, [hashAnnotation]: hash }
   const hashed = { ...object, metadata: { ...object.metadata, annotations } }
   const stored = await ports.kubernetes.apply(hashed, { fieldManager: operatorName })
@@ -129,7 +127,7 @@ async function prune(
   { owner, desired, keep }: ApplyRequest,
   { kubernetes, children }: ApplyPorts,
 ): Promise<readonly ChildName[]> {
-  const wanted = new Set(desired.map(({ kind, metadata }) => `${kind}/${metadata.name}`))
+  const wanted = new Set(desired.map(({ kind, name }) => `${kind}/${name}`))
   const superfluous = children
     .ownedBy(owner.uid)
     .filter(child => !wanted.has(`${child.kind}/${child.name}`) && !keep(child))

@@ -65,6 +65,8 @@ const isForeign = ({ manager = '', subresource }: ManagedFields) => !subresource
 /** Resource versions of one API server are decimal numbers that grow (KEP-5504). */
 export const isNewer = (one: string, other: string): boolean => BigInt(one) > BigInt(other)
 
+const factsOf = (child: ObservedChild): string => JSON.stringify({ ...child, resourceVersion: '' })
+
 export class Children {
   readonly #byKey = new Map<string, ObservedChild>()
   readonly #keysByOwner = new Map<string, Set<string>>()
@@ -101,7 +103,7 @@ export class Children {
     return (this.#settled.get(child.uid) ?? child).appliedHash
   }
 
-  /** From a watch or from the answer to a write, whichever comes first. Returns whether it was news. */
+  /** From a watch or from the answer to a write, whichever comes first. Returns whether anything that is kept has changed. */
   record(child: ObservedChild): boolean {
     const key = keyOf(child)
     const known = this.#byKey.get(key)
@@ -113,7 +115,7 @@ export class Children {
       const keys = this.#keysByOwner.get(child.ownerUid) ?? new Set()
       this.#keysByOwner.set(child.ownerUid, keys.add(key))
     }
-    return true
+    return known === undefined || factsOf(known) !== factsOf(child)
   }
 
   /** Forgets it, unless another object has its name by now. */

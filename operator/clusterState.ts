@@ -30,6 +30,8 @@ export interface ClusterStateOptions {
   readonly limits?: Partial<ListWatchLimits>
   /** Something about that HealthConsumer (`namespace/name`) has changed. Not called before everything was listed once. */
   concerned(key: string): void
+  /** Something around it has changed, such as a child or a pod, and more may follow at once. */
+  touched(key: string): void
   /** Its conditions, as stored; undefined once it is gone. */
   conditions(key: string, conditions: HealthConsumerStatus['conditions']): void
 }
@@ -139,6 +141,10 @@ export class ClusterState {
     if (this.#isSynced) this.#options.concerned(key)
   }
 
+  #touch(key: string): void {
+    if (this.#isSynced) this.#options.touched(key)
+  }
+
   #everybody(): void {
     for (const { metadata } of this.#consumers.values()) this.#tell(keyOf(metadata.namespace, metadata.name))
   }
@@ -149,7 +155,7 @@ export class ClusterState {
       readonly labelSelector?: string
     },
   ): Watched<Value> {
-    const { concerned: _, conditions: __, ...common } = this.#options
+    const { concerned: _, touched: __, conditions: ___, ...common } = this.#options
     return new Watched({ ...common, kind: of, ...options })
   }
 
@@ -160,7 +166,7 @@ export class ClusterState {
         labelSelector,
         project: object => ({ child: observe(object), facts: deploymentFacts(object) }),
         changed: ({ child, facts }) => {
-          this.#deploymentSeen(child, facts)
+          if (this.#deploymentSeen(child, facts)) this.#tellOwner(child)
           this.#childSeen(child)
         },
         gone: ({ child, facts }) => {
@@ -208,22 +214,22 @@ export class ClusterState {
 
   /** By name: a HealthConsumer that was made anew waits for the children of the one before to be gone. */
   #tellOwner({ namespace, consumer }: ObservedChild): void {
-    if (consumer !== undefined) this.#tell(keyOf(namespace, consumer))
+    if (consumer !== undefined) this.#touch(keyOf(namespace, consumer))
   }
 
-  #deploymentSeen({ namespace, name, resourceVersion }: ObservedChild, facts: DeploymentFacts): void {
-    this.workloads.deploymentSeen(keyOf(namespace, name), resourceVersion, facts)
+  #deploymentSeen({ namespace, name, resourceVersion }: ObservedChild, facts: DeploymentFacts): boolean {
+    return this.workloads.deploymentSeen(keyOf(namespace, name), resourceVersion, facts)
   }
 
   #podChanged(pod: PodFacts): void {
     const key = keyOf(pod.namespace, pod.consumer)
-    if (this.workloads.podSeen(key, pod)) this.#tell(key)
+    if (this.workloads.podSeen(key, pod)) this.#touch(key)
   }
 
   #podGone(pod: PodFacts): void {
     const key = keyOf(pod.namespace, pod.consumer)
     this.workloads.podGone(key, pod)
-    this.#tell(key)
+    this.#touch(key)
   }
 }
 

@@ -8,6 +8,7 @@ import type { Clock } from './clock.ts'
 import { ClusterState, keyOf } from './clusterState.ts'
 import type { OperatorConfig } from './config.ts'
 import { createDependencies } from './dependencies.ts'
+import { Digests } from './digests.ts'
 import { createEventRecorder } from './events.ts'
 import type { Kubernetes } from './kubernetes.ts'
 import type { ListWatchLimits } from './listWatch.ts'
@@ -36,6 +37,8 @@ export interface ControllerOptions {
 const silentMs = 15 * 60_000
 /** No HealthConsumer has this key. It goes through the queue like any other: a queue that hangs is told from an idle one. */
 const canary = 'canary'
+/** What happens to a child or a pod is seldom alone: what follows within this time is looked at together. */
+const momentMs = 250
 const canaryMs = 60_000
 const stuckMs = 10 * 60_000
 
@@ -55,6 +58,7 @@ export class Controller {
     this.#state = new ClusterState({
       ...{ kubernetes, namespaces: config.namespaces, logger, clock, random, limits },
       concerned: key => this.#queue.add(key),
+      touched: key => this.#queue.addAfter(key, momentMs),
       conditions: metrics.conditions,
     })
     this.#poller = new PipelinePoller({
@@ -128,7 +132,10 @@ export class Controller {
       result = 'success'
     } finally {
       metrics.reconciled(result, (clock.now() - begunMs) / 1000)
-      if (this.#state.consumer(key) === undefined) this.#queue.forget(key)
+      if (this.#state.consumer(key) === undefined) {
+        this.#queue.forget(key)
+        this.#ports.digests.forget(key)
+      }
     }
   }
 }
@@ -145,6 +152,7 @@ function reconcilePorts(
     children: state.children,
     occupied: new OccupiedNames(kubernetes, clock.now),
     repairs: new Repairs(clock.now),
+    digests: new Digests(),
     recordEvents: createEventRecorder({ kubernetes, logger, identity: config.identity, now: clock.now }),
     dependencies: createDependencies({ kubernetes, provided: state.provided }),
     available: () => state.available(),

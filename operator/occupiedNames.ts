@@ -7,7 +7,7 @@ import { type ChildKindName, childKinds } from './desired/index.ts'
 import type { Kubernetes } from './kubernetes.ts'
 
 /** How long a look at the names of a namespace counts. */
-const lookMs = 5_000
+const lookMs = 15_000
 const pageSize = 500
 
 export class OccupiedNames {

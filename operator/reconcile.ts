@@ -17,6 +17,7 @@ import { childName, dashboardName, operatorName } from './desired/child.ts'
 import { desiredChildren } from './desired/index.ts'
 import { type Revision, revisionName, revisionOf } from './desired/revision.ts'
 import { replicasOf } from './desired/scaling.ts'
+import type { Digests } from './digests.ts'
 import type { RecordEvents } from './events.ts'
 import { isNamespaceEnding, KubernetesError, type KubernetesObject } from './kubernetes.ts'
 import type { Observation } from './observation.ts'
@@ -28,6 +29,7 @@ import { computeStatus, sameStatus } from './status.ts'
 import { type DeploymentFacts, type PodFacts, rolloutComplete } from './workload.ts'
 
 export interface ReconcilePorts extends ApplyPorts {
+  readonly digests: Digests
   readonly defaults: ChildDefaults
   readonly logger: Logger
   readonly recordEvents: RecordEvents
@@ -130,6 +132,7 @@ function applyConsumer(consumer: Consumer, ports: ReconcilePorts): Promise<Apply
   const { object, resource, revision, secretsHash, blocked, previous } = consumer
   const { name, uid = '' } = object.metadata
   const input = { resource, uid, defaults: ports.defaults, replicas: replicasOf(resource), secretsHash }
+  const dependsOn = [uid, object.metadata.generation, revision.hash, secretsHash].join('/')
   const were = new Set(
     previous?.resources?.filter(({ state }) => state === 'Applied').map(({ kind, name }) => `${kind}/${name}`),
   )
@@ -137,7 +140,9 @@ function applyConsumer(consumer: Consumer, ports: ReconcilePorts): Promise<Apply
   return applyChildren(
     {
       owner: { name, uid },
-      desired: desiredChildren(input, revision),
+      desired: ports.digests.children(`${input.resource.metadata.namespace}/${name}`, dependsOn, () =>
+        desiredChildren(input, revision),
+      ),
       waiting: kind => blocked && kind === 'Deployment',
       keep: child => child.kind === 'ConfigMap' && child.name !== dashboardName(resource) && isKept(child.name),
       wasApplied: child => were.has(`${child.kind}/${child.name}`),

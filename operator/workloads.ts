@@ -11,11 +11,12 @@ export class Workloads {
     return this.#deployments.get(name)?.facts
   }
 
-  /** From a watch or from the answer to a write, whichever is newer. */
-  deploymentSeen(name: string, resourceVersion: string, facts: DeploymentFacts): void {
+  /** From a watch or from the answer to a write, whichever is newer. Returns whether anything that is kept has changed. */
+  deploymentSeen(name: string, resourceVersion: string, facts: DeploymentFacts): boolean {
     const known = this.#deployments.get(name)
-    if (known === undefined || isNewer(resourceVersion, known.resourceVersion))
-      this.#deployments.set(name, { resourceVersion, facts })
+    if (known !== undefined && !isNewer(resourceVersion, known.resourceVersion)) return false
+    this.#deployments.set(name, { resourceVersion, facts })
+    return JSON.stringify(known?.facts) !== JSON.stringify(facts)
   }
 
   /** Unless another has its name by now. */

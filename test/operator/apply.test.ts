@@ -4,6 +4,7 @@ import { test } from 'node:test'
 import { type ApplyOutcome, type ApplyRequest, applyChildren } from '../../operator/apply.ts'
 import { Children, observe } from '../../operator/children.ts'
 import { type ChildKindName, childKinds } from '../../operator/desired/index.ts'
+import { digested } from '../../operator/digests.ts'
 import { InMemoryKubernetes } from '../../operator/inMemoryKubernetes.ts'
 import {
   KubernetesError,
@@ -49,7 +50,7 @@ function world(available: readonly ChildKindName[] = Object.keys(childKinds) as 
     applyChildren(
       {
         owner: { name: 'one', uid: 'owner' },
-        desired,
+        desired: desired.map(digested),
         waiting: () => false,
         keep: () => false,
         wasApplied: () => false,
@@ -257,10 +258,10 @@ test('a look at the names of a namespace serves all that are made together, and 
   await Promise.all([ask(), ask(), ask()])
   assert.equal(kubernetes.requests.length, 1)
   await ask('other')
-  nowMs += 5_001
+  nowMs += 15_001
   await ask()
   assert.equal(kubernetes.requests.length, 3)
-  nowMs += 5_001
+  nowMs += 15_001
   kubernetes.intercept = () => {
     throw new KubernetesError('Unavailable', 503, 'away')
   }

@@ -63,6 +63,14 @@ test('the echo of our own write, and whatever is older, is no news', () => {
   assert.equal(children.record(child({ resourceVersion: '100' })), true)
 })
 
+test('what changes nothing that is kept is no news', () => {
+  const children = new Children()
+  children.record(child())
+  assert.equal(children.record(child({ resourceVersion: '11' })), false)
+  assert.equal(children.get('Service', 'team', 'one-consumer')?.resourceVersion, '11')
+  assert.equal(children.record(child({ resourceVersion: '12', touched: true })), true)
+})
+
 test('one that was made anew is not taken for its predecessor, whatever is told late', () => {
   const children = new Children()
   children.recordWrite(child())
