@@ -80,7 +80,9 @@ function workloadOf({ name, deployment, pods }: Observation): Verdict {
 }
 
 function consumerOf({ resource, pipeline, deployment, pods, previous }: Observation): Verdict {
-  if (deployment?.desired === 0 || pods.length === 0) return unknown('NoPods', 'no pods run')
+  // A pod without an address is not running yet: that it was made is no news.
+  if (deployment?.desired === 0 || pods.every(({ address }) => address === undefined))
+    return unknown('NoPods', 'no pods run')
   // Not asked yet, since this process began: what was told before stands until then.
   if (pipeline === undefined) {
     const before = previous?.conditions?.find(({ type }) => type === 'ConsumerHealthy')

@@ -41,20 +41,19 @@ async function main(): Promise<void> {
   const logger = setupLogging(loggingFromEnvironment(process.env))
   logProcessWarnings(logger)
   const metrics = createOperatorMetrics(config.leaderElection.name)
-  const kubernetes = new KubernetesClient({
+  const connection = {
     access: new ClusterAccess(defaultKubeConfig, systemClock),
-    kinds: [healthConsumerKind, leaseKind, eventKind, ...Object.values(childKinds), ...Object.values(dependencyKinds)],
     version: packageVersion(),
     clock: systemClock,
     observer: metrics.requested,
-    requestsPerSecond: 400,
-    burst: 800,
-  })
+  }
+  const kinds = [healthConsumerKind, eventKind, ...Object.values(childKinds), ...Object.values(dependencyKinds)]
   const stopping = new AbortController()
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => stopping.abort())
   await runOperator(
     {
-      kubernetes,
+      kubernetes: new KubernetesClient({ ...connection, kinds, requestsPerSecond: 400, burst: 800 }),
+      leases: new KubernetesClient({ ...connection, kinds: [leaseKind] }),
       config,
       metrics,
       logger,

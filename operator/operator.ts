@@ -4,10 +4,13 @@
  */
 import { Controller, type ControllerOptions } from './controller.ts'
 import { fenced } from './fencedKubernetes.ts'
+import type { Kubernetes } from './kubernetes.ts'
 import { LeaderElection } from './leaderElection.ts'
 import { type Health, startServer } from './server.ts'
 
 export interface OperatorOptions extends ControllerOptions {
+  /** What the lease is held with: a client of its own, so that no crowd of writes makes it late. */
+  readonly leases: Pick<Kubernetes, 'get' | 'write'>
   /** Called once the server listens, with its port. */
   listening?(port: number): void
 }
@@ -54,18 +57,20 @@ export async function runOperator(options: OperatorOptions, signal: AbortSignal)
 const waiting: Health = { ok: true, message: 'waiting to lead' }
 
 /** Undefined where there is none: then this process always leads. */
-function electionOf({
-  kubernetes,
-  config,
-  clock,
-  logger,
-  random,
-  metrics,
-}: OperatorOptions): LeaderElection | undefined {
+function electionOf({ leases, config, clock, logger, random, metrics }: OperatorOptions): LeaderElection | undefined {
   const { enabled, name, namespace } = config.leaderElection
   if (!enabled) return undefined
   const { identity } = config
-  return new LeaderElection({ kubernetes, namespace, name, identity, clock, logger, random, observer: metrics.leading })
+  return new LeaderElection({
+    kubernetes: leases,
+    namespace,
+    name,
+    identity,
+    clock,
+    logger,
+    random,
+    observer: metrics.leading,
+  })
 }
 
 const aborted = (signal: AbortSignal): Promise<void> =>

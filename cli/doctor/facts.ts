@@ -24,6 +24,7 @@ const seenStatus = z.object({
   startedAt: z.iso.datetime(),
   epoch: z.number(),
   halt: z.object({ code: z.string(), message: z.string(), fix: z.string() }).nullable(),
+  trouble: z.object({ code: z.string(), message: z.string(), since: z.iso.datetime() }).nullable().default(null),
   partitions: z.array(z.object({ topic: z.string(), partition: z.number(), lag: z.number().nullable() })),
   tables: z.object({
     raw: z.object({ lastCommitAt: z.iso.datetime().nullable() }),

@@ -32,9 +32,12 @@ export interface OperatorProcess {
   stop(signal?: NodeJS.Signals): Promise<void>
 }
 
+/** The flags of hack/operator. */
+const asShipped = ['--max-semi-space-size=16']
+
 /** Resolves when it listens, which it tells at the level INFO; rejects where it ends before. */
 export async function startOperator(options: OperatorOptions): Promise<OperatorProcess> {
-  const child = spawn(process.execPath, [...(options.nodeOptions ?? []), main], {
+  const child = spawn(process.execPath, [...asShipped, ...(options.nodeOptions ?? []), main], {
     env: {
       PATH: process.env.PATH,
       HOME: process.env.HOME,

@@ -162,7 +162,7 @@ async function startOperator(
   const port = await new Promise<number>((resolve, reject) => {
     ended = runOperator(
       {
-        ...{ kubernetes, config, logger, limits, clock: systemClock, random: Math.random },
+        ...{ kubernetes, leases: kubernetes, config, logger, limits, clock: systemClock, random: Math.random },
         metrics: createOperatorMetrics(config.leaderElection.name),
         ask: (address, signal) => askPod(address, signal, kubelet.port),
         listening: resolve,

@@ -1,6 +1,7 @@
 /** Consumer Not Working: health, halt, assignment, commits, memory and invalid samples of a running consumer. Pure. */
 import { type HaltCode, halts } from '../../../runtime/contract/halts.ts'
 import { metrics } from '../../../runtime/contract/metrics.ts'
+import { type TroubleCode, troubles } from '../../../runtime/contract/troubles.ts'
 import { sumOf } from '../exposition.ts'
 import { type Facts, type SeenStatus, withoutConsumer } from '../facts.ts'
 import type { ConsumerSeen } from '../observations.ts'
@@ -11,6 +12,7 @@ const liveness = defineCheck(group, 'liveness', 'Kubernetes restarts a pod that 
 const readiness = defineCheck(group, 'readiness', 'one that is not ready commits nothing')
 const status = defineCheck(group, 'status', 'it says where the consumer stands')
 const halt = defineCheck(group, 'halt', 'a halted consumer reads nothing until a person has decided')
+const trouble = defineCheck(group, 'trouble', 'what fails is tried again, and until it works nothing is committed')
 const assignment = defineCheck(group, 'assignment', 'without partitions there is nothing to read')
 const rebalances = defineCheck(group, 'rebalances', 'each one interrupts reading')
 const commits = defineCheck(group, 'commits', 'rows can be seen only once they are committed')
@@ -28,6 +30,7 @@ export const consumer = (facts: Facts): readonly Check[] => [
   ),
   checkStatus(facts),
   checkHalt(facts),
+  checkTrouble(facts),
   checkAssignment(facts),
   checkRebalances(facts),
   checkCommits(facts),
@@ -73,6 +76,18 @@ const checkHalt = (facts: Facts): Check =>
     if (found === null) return halt.ok('none')
     const meaning = Object.hasOwn(halts, found.code) ? halts[found.code as HaltCode].meaning : 'unknown to this version'
     return halt.problem(`${found.code} (${meaning}): ${found.message}`, found.fix)
+  })
+
+const checkTrouble = (facts: Facts): Check =>
+  fromStatus(facts, trouble, ({ trouble: found }) => {
+    if (found === null) return trouble.ok('none')
+    const meaning = Object.hasOwn(troubles, found.code)
+      ? troubles[found.code as TroubleCode]
+      : 'unknown to this version'
+    return trouble.problem(
+      `${found.code} (${meaning}) for ${ago(facts.nowMs - Date.parse(found.since))}: ${found.message}`,
+      'mend what the message names; the consumer goes on by itself (-f FILE checks Kafka, catalog and storage from here)',
+    )
   })
 
 function checkAssignment(facts: Facts): Check {

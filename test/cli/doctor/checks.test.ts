@@ -273,6 +273,15 @@ const broken: readonly Case[] = [
     fix: /spec\.kafka\.onGap/,
   },
   {
+    check: 'trouble',
+    when: 'brokers are away',
+    given: withStatus({
+      trouble: { code: 'BrokersUnreachable', message: 'kafka:9092 refused', since: status.startedAt },
+    }),
+    seen: /^BrokersUnreachable \(no Kafka broker answers\) for .*: kafka:9092 refused$/,
+    fix: /goes on by itself/,
+  },
+  {
     check: 'assignment',
     when: 'it has not joined',
     given: withStatus({ epoch: 0 }, await recorded(({ kafka }) => kafka.revoked())),
