@@ -24,6 +24,8 @@ export type FailureCode =
   | 'EMPTY_FILE'
   | 'SEVERAL_DOCUMENTS'
   | 'DUPLICATE_KEY'
+  | 'KUBECTL_FAILED'
+  | 'NOT_FOUND'
   | 'FAILED'
   | 'INTERNAL'
 

@@ -1,23 +1,6 @@
 #!/usr/bin/env node
-/**
- * The process behind the `healthconsumer` command: its streams, its exit code. It parses nothing and prints without
- * colours.
- */
-import type { CommandIo } from './io.ts'
+/** The process of the `healthconsumer` command. What it does is in program.ts. */
+import { runProcess } from './process.ts'
 import { runProgram } from './program.ts'
 
-const io: CommandIo = {
-  out: text => process.stdout.write(text),
-  err: text => process.stderr.write(text),
-  exitCode: 0,
-}
-
-// A reader that has gone away (`healthconsumer … | head -1`) is no reason to leave work half done.
-for (const stream of [process.stdout, process.stderr])
-  stream.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code !== 'EPIPE') process.exitCode = 1
-  })
-
-// The exit code is set, not exited with, so that what is still in the pipes is written.
-const exitCode = await runProgram(process.argv.slice(2), io)
-process.exitCode ||= exitCode
+await runProcess(runProgram)

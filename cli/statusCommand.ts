@@ -5,10 +5,12 @@
 import { type Command, InvalidArgumentError } from 'commander'
 import { runtimeConfiguration, unsupportedHere } from '../runtime/contract/configuration.ts'
 import type { Inspection, PartitionInspection, TableInspection } from '../runtime/contract/inspection.ts'
+import { ago } from './doctor/report.ts'
 import { CommandError } from './errors.ts'
 import { type CommandIo, type OutputFormat, outputOption, required } from './io.ts'
 import { loadManifest, problemFailure } from './manifest.ts'
 import { kafkaCredentials, secretsOption } from './secrets.ts'
+import { aligned } from './table.ts'
 
 interface Flags {
   readonly file?: string
@@ -90,7 +92,7 @@ function describeTable(table: TableInspection, nowMs: number): string {
   if (table.location === null) return `${table.name}: not there yet; \`healthconsumer run\` creates it`
   if (table.snapshotId === null) return `${table.name}: not initialised yet; \`healthconsumer run\` does it`
   const files = `${number(table.rows)} rows in ${number(table.dataFiles)} files`
-  const when = table.lastCommitAt === null ? '' : `, last commit ${age(nowMs - Date.parse(table.lastCommitAt))} ago`
+  const when = table.lastCommitAt === null ? '' : `, last commit ${ago(nowMs - Date.parse(table.lastCommitAt))} ago`
   return `${table.name}: ${files}, snapshot ${table.snapshotId} of ${table.snapshots}${when}`
 }
 
@@ -108,20 +110,3 @@ function describePartitions(partitions: readonly PartitionInspection[]): string 
 }
 
 const number = (value: number | null): string => (value === null ? '?' : value.toLocaleString('en'))
-
-function age(ms: number): string {
-  const seconds = Math.max(0, Math.round(ms / 1000))
-  if (seconds < 120) return `${seconds} s`
-  if (seconds < 7_200) return `${Math.round(seconds / 60)} min`
-  return seconds < 172_800 ? `${Math.round(seconds / 3_600)} h` : `${Math.round(seconds / 86_400)} days`
-}
-
-/** Columns as wide as their widest cell. */
-function aligned(rows: readonly (readonly string[])[]): string {
-  const widths: number[] = []
-  for (const row of rows)
-    row.forEach((cell, column) => {
-      if (column < row.length - 1) widths[column] = Math.max(widths[column] ?? 0, cell.length)
-    })
-  return rows.map(row => `${row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join('  ')}\n`).join('')
-}

@@ -14,6 +14,7 @@ export const checkGroups = [
   'Missing Context in Logs',
   'Alerts Not Firing',
   'Dashboard Not Found',
+  'Kubernetes',
 ] as const
 export type CheckGroup = (typeof checkGroups)[number]
 

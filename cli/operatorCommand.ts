@@ -1,0 +1,29 @@
+/**
+ * `healthconsumer operator`: becomes the operator's own process, which has the same id and the same streams, so that signals
+ * and the exit code are its own. It reads no setting and never returns.
+ */
+import { extname } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import type { Command } from 'commander'
+import type { CommandIo } from './io.ts'
+
+/**
+ * Flags of node for the operator. It makes little garbage at a time, and node would give it young generations of up to 64 MB
+ * each where memory is plenty.
+ */
+const nodeFlags: readonly string[] = ['--max-semi-space-size=16']
+
+/** Beside this file, compiled or not. */
+const main = fileURLToPath(new URL(`../operator/main${extname(import.meta.filename)}`, import.meta.url))
+
+export function register(program: Command, _io: CommandIo): void {
+  program
+    .command('operator')
+    .summary('run the operator against a cluster')
+    .description(
+      'Runs the operator against the cluster of $KUBECONFIG, ~/.kube/config or the pod it runs in, until SIGTERM or\n' +
+        'SIGINT. Its settings are environment variables; docs/operator.md says what each means.',
+    )
+    .addHelpText('after', '\nExample:\n  RUNTIME_IMAGE=ghcr.io/healthdata/healthconsumer:0.1.0 healthconsumer operator')
+    .action(() => process.execve!(process.execPath, [process.execPath, ...process.execArgv, ...nodeFlags, main]))
+}
