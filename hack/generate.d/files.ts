@@ -1,8 +1,11 @@
-/** What each generated file of the tree holds. It reads the examples and writes nothing. */
+/** What each generated file of the tree holds. It reads the examples and the chart, and writes nothing in the tree. */
+import { globSync } from 'node:fs'
 import { join } from 'node:path'
 import { runProgram } from '../../cli/program.ts'
 import { crdYaml } from '../../crds/customResourceDefinition.ts'
 import { apiReference } from './apiReference.ts'
+import { argocdConfigMap } from './argocdConfigMap.ts'
+import { chart, chartFiles, withChart } from './renderedChart.ts'
 
 const root = join(import.meta.dirname, '../..')
 
@@ -23,6 +26,13 @@ export async function generatedFiles(): Promise<Readonly<Record<string, string>>
     files[`test/golden/render/${name}.yaml`] = await printed(
       ...['render', '-f', join(root, `examples/${name}.yaml`), '--image', 'healthconsumer:golden'],
     )
+  files['charts/argocd/argocd-cm.yaml'] = argocdConfigMap(root)
+  for (const [name, text] of Object.entries(await chartFiles(root))) files[`${chart}/${name}`] = text
+  await withChart(root, async ({ render, kustomizeBase }) => {
+    Object.assign(files, await kustomizeBase())
+    for (const values of globSync('test/golden/chart/*.values.yaml', { cwd: root }).sort())
+      files[values.replace('.values.yaml', '.yaml')] = await render(join(root, values))
+  })
   return files
 }
 

@@ -101,7 +101,16 @@ test('what the operator says is judged so', () => {
   assert.equal(paused.status, 'Healthy')
   assert.match(paused.message, /^Paused: spec\.paused is true/)
   const stalled = healthOf({
-    missing: [{ kind: 'Secret', name: 'kafka-user', field: 'spec.kafka.sasl.secretRef', keys: ['username'] }],
+    missing: [
+      {
+        kind: 'Secret',
+        name: 'kafka-user',
+        field: 'spec.kafka.sasl.secretRef',
+        keys: ['username'],
+        optional: false,
+        rolls: true,
+      },
+    ],
   }) as { status: string; message: string }
   assert.equal(stalled.status, 'Degraded')
   assert.match(stalled.message, /^SecretMissing: Secret kafka-user/)

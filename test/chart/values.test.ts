@@ -1,0 +1,232 @@
+/** What values do: each has an effect and a description, what the process is told is what it understands, mistakes are told. */
+import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { load } from 'js-yaml'
+import { documentedValues } from '../../hack/generate.d/chartReadme.ts'
+import { operatorConfig } from '../../operator/config.ts'
+import { loggingFromEnvironment } from '../../runtime/telemetry/logOptions.ts'
+import { chart, helm, manifests, namespace, only, podOf, render } from './helm.ts'
+
+const valuesText = readFileSync(join(chart, 'values.yaml'), 'utf8')
+const digest = `sha256:${'0123456789abcdef'.repeat(4)}`
+
+/** Another value for each, and what else has to be so that it shows. */
+const others: Readonly<Record<string, readonly [value: unknown, besides?: Readonly<Record<string, unknown>>]>> = {
+  replicas: [3],
+  'image.repository': ['registry.example.com/other'],
+  'image.tag': ['9.9.9'],
+  'image.digest': [digest],
+  'image.pullPolicy': ['Always'],
+  imagePullSecrets: [[{ name: 'registry' }]],
+  runtimeImage: ['registry.example.com/other:1'],
+  runtimeImagePullPolicy: ['Never'],
+  runbookBaseUrl: ['https://runbooks.example.com'],
+  watchNamespaces: [['health']],
+  'crds.enabled': [false],
+  'crds.keep': [false],
+  'crds.annotations': [{ a: 'b' }],
+  'leaderElection.enabled': [false],
+  workers: [9],
+  statusIntervalSeconds: [31],
+  'logging.level': ['DEBUG'],
+  'logging.format': ['text'],
+  extraEnv: [[{ name: 'HTTPS_PROXY', value: 'http://proxy' }]],
+  'serviceAccount.create': [false],
+  'serviceAccount.name': ['other'],
+  'serviceAccount.annotations': [{ a: 'b' }],
+  'rbac.create': [false],
+  'rbac.aggregate': [false],
+  commonLabels: [{ team: 'data' }],
+  podLabels: [{ team: 'data' }],
+  podAnnotations: [{ team: 'data' }],
+  resources: [{ limits: { cpu: 1 } }],
+  nodeSelector: [{ a: 'b' }],
+  tolerations: [[{ operator: 'Exists' }]],
+  affinity: [{ podAffinity: {} }],
+  topologySpreadConstraints: [[]],
+  priorityClassName: ['system-cluster-critical'],
+  'podDisruptionBudget.enabled': [false, { replicas: 2 }],
+  'networkPolicy.enabled': [false],
+  'networkPolicy.from': [[{ podSelector: {} }]],
+  'serviceMonitor.enabled': [true],
+  'serviceMonitor.labels': [{ release: 'prometheus' }, { serviceMonitor: { enabled: true } }],
+  'serviceMonitor.interval': ['1m', { serviceMonitor: { enabled: true } }],
+  'prometheusRule.enabled': [true],
+  'prometheusRule.labels': [{ release: 'prometheus' }, { prometheusRule: { enabled: true } }],
+  'prometheusRule.disabledAlerts': [['HealthConsumerStalled'], { prometheusRule: { enabled: true } }],
+  'dashboard.enabled': [true],
+  'dashboard.labels': [{ other: 'label' }, { dashboard: { enabled: true } }],
+  'dashboard.annotations': [{ a: 'b' }, { dashboard: { enabled: true } }],
+}
+
+type Values = Readonly<Record<string, unknown>>
+
+function withValue(besides: Values, path: string, value: unknown): Values {
+  const [key = '', ...rest] = path.split('.')
+  if (rest.length === 0) return { ...besides, [key]: value }
+  return { ...besides, [key]: withValue((besides[key] ?? {}) as Values, rest.join('.'), value) }
+}
+
+test('every value is documented, and has a case here', () => {
+  assert.deepEqual(
+    documentedValues(valuesText).map(({ path }) => path),
+    Object.keys(others),
+  )
+})
+
+for (const [path, [value, besides = {}]] of Object.entries(others))
+  test(`${path} has an effect`, async () => {
+    assert.notEqual(await manifests(withValue(besides, path, value)), await manifests(besides))
+  })
+
+interface Schema {
+  readonly properties?: Readonly<Record<string, Schema>>
+}
+
+test('the schema knows the values of values.yaml, all and no other', () => {
+  const schema = JSON.parse(readFileSync(join(chart, 'values.schema.json'), 'utf8')) as Schema
+  const { global: _, ...properties } = schema.properties!
+  const defaults = load(valuesText) as Readonly<Record<string, unknown>>
+  assert.deepEqual(Object.keys(properties), Object.keys(defaults))
+  for (const [name, inner] of Object.entries(properties)) {
+    const value = defaults[name]
+    const isMap = inner.properties !== undefined && !['resources', 'affinity'].includes(name)
+    if (isMap) assert.deepEqual(Object.keys(inner.properties!).sort(), Object.keys(value as object).sort(), name)
+  }
+})
+
+const environmentOf = async (values: object) => {
+  const env = podOf(await render(values)).containers[0].env
+  // As the kubelet resolves references to the pod itself.
+  const ofPod: Readonly<Record<string, string>> = { POD_NAME: 'pod-1', POD_NAMESPACE: namespace }
+  return Object.fromEntries(env.map(({ name, value }) => [name, value ?? ofPod[name]]))
+}
+
+test('by default the operator is told this', async () => {
+  const environment = await environmentOf({})
+  const image = 'ghcr.io/healthdata/healthconsumer:0.1.0'
+  assert.deepEqual(operatorConfig(environment, 'elsewhere'), {
+    children: { image, imagePullPolicy: undefined, runbookBaseUrl: undefined },
+    namespaces: [],
+    leaderElection: { enabled: true, name: 'healthconsumer-operator', namespace },
+    identity: 'pod-1',
+    metricsHost: '0.0.0.0',
+    metricsPort: 8080,
+    workers: 8,
+    statusIntervalMs: 30_000,
+  })
+  const { logLevel, jsonFormat } = loggingFromEnvironment(environment)
+  assert.deepEqual([logLevel, jsonFormat], ['info', true])
+})
+
+test('every setting of the operator can be given', async () => {
+  const values = {
+    ...{ runtimeImage: `registry.example.com/consumer@${digest}`, runtimeImagePullPolicy: 'Always' },
+    ...{ runbookBaseUrl: 'https://runbooks.example.com/health', watchNamespaces: ['health', 'vitals'] },
+    ...{ leaderElection: { enabled: false }, workers: 16, statusIntervalSeconds: 60 },
+    logging: { level: 'DEBUG', format: 'text' },
+    extraEnv: [{ name: 'METRICS_HOST', value: '::' }],
+  }
+  const environment = await environmentOf(values)
+  assert.deepEqual(operatorConfig(environment, 'elsewhere'), {
+    children: {
+      image: values.runtimeImage,
+      imagePullPolicy: 'Always',
+      runbookBaseUrl: values.runbookBaseUrl,
+    },
+    namespaces: ['health', 'vitals'],
+    leaderElection: { enabled: false, name: 'healthconsumer-operator', namespace },
+    identity: 'pod-1',
+    metricsHost: '::',
+    metricsPort: 8080,
+    workers: 16,
+    statusIntervalMs: 60_000,
+  })
+  const { logLevel, jsonFormat } = loggingFromEnvironment(environment)
+  assert.deepEqual([logLevel, jsonFormat], ['debug', false])
+})
+
+test('consumers run the image of the operator, by digest where it has one', async () => {
+  const image = { repository: 'registry.example.com/healthconsumer', tag: '1', digest, pullPolicy: 'Always' }
+  const environment = await environmentOf({ image })
+  assert.equal(podOf(await render({ image })).containers[0].image, `${image.repository}@${digest}`)
+  assert.equal(environment.RUNTIME_IMAGE, `${image.repository}@${digest}`)
+  assert.equal(environment.RUNTIME_IMAGE_PULL_POLICY, 'Always')
+})
+
+test('labels of the user never replace those that the chart selects by', async () => {
+  const label = 'app.kubernetes.io/name'
+  const objects = await render({
+    commonLabels: { [label]: 'mine', team: 'data' },
+    podLabels: { [label]: 'mine' },
+    serviceMonitor: { enabled: true, labels: { [label]: 'mine', release: 'prometheus' } },
+  })
+  for (const { kind, metadata } of objects) {
+    assert.equal(metadata.labels?.[label], 'healthconsumer-operator', kind)
+    assert.equal(metadata.labels?.team, 'data', kind)
+  }
+  assert.equal(only(objects, 'ServiceMonitor').metadata.labels?.release, 'prometheus')
+})
+
+/** What is wrong with values, as Helm says it. */
+const refused: readonly (readonly [what: string, values: object, message: RegExp])[] = [
+  ['a value that is not there', { replica: 2 }, /additional properties 'replica' not allowed/],
+  ['one within another', { image: { version: '1' } }, /'\/image'.*'version' not allowed/],
+  ['a text for a number', { replicas: 'two' }, /'\/replicas': got string, want integer/],
+  ['a number out of bounds', { workers: 65 }, /'\/workers': maximum: got 65, want 64/],
+  ['a digest that is none', { image: { digest: 'sha256:12' } }, /'\/image\/digest': 'sha256:12' does not match/],
+  ['a level that is none', { logging: { level: 'LOUD' } }, /'\/logging\/level': value must be one of 'DEBUG'/],
+  ['a namespace that is none', { watchNamespaces: ['Health'] }, /'\/watchNamespaces\/0': 'Health' does not match/],
+  ['a variable that the chart sets', { extraEnv: [{ name: 'LOG_LEVEL', value: 'x' }] }, /'\/extraEnv\/0\/name'/],
+  ['replicas without an election', { replicas: 2, leaderElection: { enabled: false } }, /'\/replicas': maximum/],
+  ['a label that is none', { commonLabels: { team: 'a b' } }, /'\/commonLabels\/team': 'a b' does not match/],
+  ['an alert that is none', { prometheusRule: { disabledAlerts: ['None'] } }, /disabledAlerts\/0': value must be one/],
+]
+for (const [what, values, message] of refused)
+  test(`${what} is refused`, () => assert.rejects(manifests(values), { message }))
+
+test('the variables that the schema keeps from the user are those that the chart sets', async () => {
+  const schema = readFileSync(join(chart, 'values.schema.json'), 'utf8')
+  const [, list] = /"not": \{\s*"enum": \[([^\]]*)\]/.exec(schema)!
+  const environment = await environmentOf({
+    watchNamespaces: ['a'],
+    runbookBaseUrl: 'https://a',
+    runtimeImagePullPolicy: 'Never',
+  })
+  // Its rights are for a Lease of that name.
+  assert.deepEqual(
+    (JSON.parse(`[${list}]`) as string[]).sort(),
+    [...Object.keys(environment), 'LEADER_ELECTION_NAME'].sort(),
+  )
+})
+
+test('helm lint finds nothing, with any of the golden values', async () => {
+  for (const name of ['defaults', 'production', 'namespaced', 'least', 'settings'])
+    await helm({}, 'lint', '--strict', chart, '--values', join(chart, `../../test/golden/chart/${name}.values.yaml`))
+})
+
+test('a namespaced operator has nothing of the whole cluster', async () => {
+  const kinds = (await render({ watchNamespaces: ['health'], crds: { enabled: false } })).map(({ kind }) => kind)
+  assert.deepEqual(
+    kinds.filter(kind => /Cluster|CustomResource/.test(kind)),
+    [],
+  )
+})
+
+test('the chart renders nothing that belongs to a HealthConsumer', async () => {
+  const everything = withValue(
+    { serviceMonitor: { enabled: true }, prometheusRule: { enabled: true } },
+    'dashboard.enabled',
+    true,
+  )
+  for (const { kind, metadata } of await render(everything))
+    if (kind !== 'CustomResourceDefinition') assert.match(metadata.name, /healthconsumer-operator/, kind)
+})
+
+test('the chart has the version of the package', async () => {
+  const { version } = JSON.parse(readFileSync(join(chart, '../../package.json'), 'utf8')) as { version: string }
+  const told = load(readFileSync(join(chart, 'Chart.yaml'), 'utf8')) as { version: string; appVersion: string }
+  assert.deepEqual([told.version, told.appVersion], [version, version])
+})
