@@ -8,8 +8,8 @@ import type { Command } from 'commander'
 import type { CommandIo } from './io.ts'
 
 /**
- * Flags of node for the operator. It makes little garbage at a time, and node would give it young generations of up to 64 MB
- * each where memory is plenty.
+ * Flags of node for the operator. Node chooses from 1 MB in a pod of 512 MiB to 64 MB where memory is plenty: the one is
+ * collected all the time, the other is memory that is never given back.
  */
 const nodeFlags: readonly string[] = ['--max-semi-space-size=16']
 

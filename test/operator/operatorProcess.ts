@@ -5,7 +5,7 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 
-const main = join(import.meta.dirname, '../../operator/main.ts')
+const command = join(import.meta.dirname, '../../cli/main.ts')
 
 export interface OperatorOptions {
   readonly kubeconfig: string
@@ -32,12 +32,9 @@ export interface OperatorProcess {
   stop(signal?: NodeJS.Signals): Promise<void>
 }
 
-/** The flags of hack/operator. */
-const asShipped = ['--max-semi-space-size=16']
-
 /** Resolves when it listens, which it tells at the level INFO; rejects where it ends before. */
 export async function startOperator(options: OperatorOptions): Promise<OperatorProcess> {
-  const child = spawn(process.execPath, [...asShipped, ...(options.nodeOptions ?? []), main], {
+  const child = spawn(process.execPath, [...(options.nodeOptions ?? []), command, 'operator'], {
     env: {
       PATH: process.env.PATH,
       HOME: process.env.HOME,

@@ -1,0 +1,48 @@
+# One image for the operator and for the consumers that it makes; docs/image.md tells what is in it, and why.
+#
+#   docker build --build-arg VERSION=0.1.0 --tag ghcr.io/healthdata/healthconsumer:0.1.0 .
+#
+# `hack/image build` builds it where there is no registry of images. Name the two images by digest for a release:
+# BUILD_IMAGE needs Node, npm and a shell, BASE_IMAGE glibc and libstdc++.
+ARG BUILD_IMAGE=docker.io/library/node:24.21.0-bookworm-slim
+ARG BASE_IMAGE=gcr.io/distroless/cc-debian12:nonroot
+
+FROM ${BUILD_IMAGE} AS installed
+WORKDIR /app
+COPY package.json package-lock.json ./
+# No package needs its install script: native code comes prebuilt.
+RUN --mount=type=cache,target=/root/.npm npm ci --include=dev --ignore-scripts --no-audit --no-fund --prefer-offline
+
+FROM installed AS compiled
+COPY . .
+RUN npm run build && find dist -name '*.d.ts' -exec rm {} +
+
+FROM installed AS production
+COPY hack/image.d/sbom.ts LICENSE ./
+ARG SOURCE_DATE_EPOCH=0
+# Types, source maps and documents are for those who develop against a package; licences stay.
+RUN npm sbom --omit=dev --sbom-format=cyclonedx | node sbom.ts >sbom.cdx.json \
+  && npm prune --omit=dev --ignore-scripts --no-audit --no-fund \
+  && rm -r node_modules/.bin node_modules/.package-lock.json \
+  && find node_modules -type f ! -iname '*licen[cs]e*' ! -iname '*notice*' \( -name '*.ts' -o -name '*.mts' \
+    -o -name '*.cts' -o -name '*.map' -o -name '*.md' -o -name '*.bare' -o -name '*.html' \) -exec rm {} +
+
+FROM ${BASE_IMAGE}
+COPY --from=compiled /usr/local/bin/node /usr/local/bin/node
+COPY --from=production /app/node_modules /app/node_modules
+COPY --from=production /app/LICENSE /app/package.json /app/sbom.cdx.json /app/
+COPY --from=compiled /app/dist /app/dist
+# Nobody's home; the root file system is read-only in a cluster.
+ENV HOME=/tmp
+USER 1000:1000
+# Node is process 1 itself: signals need no shell and no init to reach it.
+ENTRYPOINT ["/usr/local/bin/node", "/app/dist/cli/main.js"]
+CMD ["--help"]
+ARG VERSION=unknown
+ARG REVISION=unknown
+LABEL org.opencontainers.image.title="healthconsumer" \
+  org.opencontainers.image.description="Kafka to validated Iceberg tables, exactly once: operator and consumers" \
+  org.opencontainers.image.source="https://github.com/healthdata/healthconsumer" \
+  org.opencontainers.image.licenses="Apache-2.0" \
+  org.opencontainers.image.version="${VERSION}" \
+  org.opencontainers.image.revision="${REVISION}"
