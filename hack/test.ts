@@ -52,6 +52,12 @@ const suites: readonly Suite[] = [
     concurrency: 2,
   },
   {
+    name: 'chart',
+    what: 'the chart, rendered and on a real API server; Argo CD and kustomize',
+    files: ['test/{chart,argocd}/**/*.test.ts'],
+    concurrency: 2,
+  },
+  {
     name: 'cluster',
     what: 'pods on a real node, and that nothing stays of it; needs root',
     files: ['test/cluster/**/*.test.ts'],
