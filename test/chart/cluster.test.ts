@@ -102,14 +102,21 @@ test('whoever may edit in a namespace may edit its HealthConsumers, and who may 
   assert.ok(!(await may('editor', 'patch', '--subresource=status')))
 })
 
-test('an older operator can be had again without its older definition', async () => {
-  await helm('upgrade', release, previous, '--set', 'crds.enabled=false')
+test('a rollback brings back the older definition, and keeps every HealthConsumer', async () => {
+  await helm('rollback', release, '1')
+  await assert.rejects(isCurrent(), /sessionTimeout/)
+  assert.deepEqual(await example(), first)
+})
+
+test('a definition that leaves the release stays', async () => {
+  await helm('upgrade', release, chart)
+  await helm('upgrade', release, chart, '--set', 'crds.enabled=false')
   await isCurrent()
   assert.deepEqual(await example(), first)
 })
 
 test('uninstalled, the definition and every HealthConsumer stay, and can be taken over again', async () => {
-  await helm('upgrade', release, chart, '--values', production)
+  await helm('upgrade', release, chart, '--values', production, '--take-ownership')
   await helm('uninstall', release)
   assert.ok(!(await isThere('deployment', 'healthconsumer-operator', '-n', namespace)))
   assert.ok(!(await isThere('clusterrole', `${namespace}-healthconsumer-operator`)))

@@ -29,7 +29,7 @@ const ports: Readonly<Record<string, string>> = {
 const withPorts = (shown: string): string => shown.replace(shownPorts, port => ports[port]!)
 
 await mkdir(join(checkout, 'examples'))
-for (const name of ['hack', 'node_modules']) await symlink(join(root, name), join(checkout, name))
+for (const name of ['charts', 'hack', 'node_modules']) await symlink(join(root, name), join(checkout, name))
 for (const name of await readdir(join(root, 'examples')))
   await writeFile(join(checkout, 'examples', name), withPorts(await readFile(join(root, 'examples', name), 'utf8')))
 

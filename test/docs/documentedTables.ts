@@ -1,10 +1,12 @@
 /** The tables of the docs that repeat what the code declares: where each one stands, and the lines it must have. */
+
 import { dataTypes } from '../../runtime/contract/dataTypes.ts'
 import { halts } from '../../runtime/contract/halts.ts'
 import { type MetricDefinition, metrics } from '../../runtime/contract/metrics.ts'
 import { reasonsByType } from '../../runtime/contract/reasons.ts'
 import type { Schema } from '../../runtime/iceberg/tableMetadata.ts'
 import { errorsSchema, rawSchema } from '../../runtime/iceberg/tables.ts'
+import { chartRules } from '../operator/operatorAccount.ts'
 
 interface DocumentedTable {
   readonly file: string
@@ -71,6 +73,18 @@ export const documentedTables: readonly DocumentedTable[] = [
     lines: markdown(
       ['code', 'it means', 'what to do'],
       Object.entries(halts).map(([name, { meaning, fix }]) => [code(name), meaning, fix]),
+    ),
+  },
+  {
+    file: 'docs/security.md',
+    heading: 'What the operator may do',
+    lines: markdown(
+      ['API group', 'resources', 'verbs'],
+      (await chartRules('rules')).map(({ apiGroups, resources, verbs }) => [
+        apiGroups.map(group => (group === '' ? 'core' : code(group))).join(', '),
+        resources.map(code).join(', '),
+        verbs.join(', '),
+      ]),
     ),
   },
 ]
