@@ -19,10 +19,10 @@ RUN npm run build && find dist -name '*.d.ts' -exec rm {} +
 
 FROM installed AS production
 COPY hack/image.d/sbom.ts LICENSE ./
-ARG SOURCE_DATE_EPOCH=0
 # Types, source maps and documents are for those who develop against a package; licences stay.
-RUN npm sbom --omit=dev --sbom-format=cyclonedx | node sbom.ts >sbom.cdx.json \
-  && npm prune --omit=dev --ignore-scripts --no-audit --no-fund \
+RUN npm prune --omit=dev --ignore-scripts --no-audit --no-fund \
+  && npm pkg delete devDependencies scripts \
+  && npm sbom --sbom-format=cyclonedx | node sbom.ts >sbom.cdx.json \
   && rm -r node_modules/.bin node_modules/.package-lock.json \
   && find node_modules -type f ! -iname '*licen[cs]e*' ! -iname '*notice*' \( -name '*.ts' -o -name '*.mts' \
     -o -name '*.cts' -o -name '*.map' -o -name '*.md' -o -name '*.bare' -o -name '*.html' \) -exec rm {} +
@@ -40,9 +40,11 @@ ENTRYPOINT ["/usr/local/bin/node", "/app/dist/cli/main.js"]
 CMD ["--help"]
 ARG VERSION=unknown
 ARG REVISION=unknown
+ARG CREATED=1970-01-01T00:00:00Z
 LABEL org.opencontainers.image.title="healthconsumer" \
   org.opencontainers.image.description="Kafka to validated Iceberg tables, exactly once: operator and consumers" \
   org.opencontainers.image.source="https://github.com/healthdata/healthconsumer" \
   org.opencontainers.image.licenses="Apache-2.0" \
   org.opencontainers.image.version="${VERSION}" \
-  org.opencontainers.image.revision="${REVISION}"
+  org.opencontainers.image.revision="${REVISION}" \
+  org.opencontainers.image.created="${CREATED}"

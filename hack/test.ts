@@ -62,6 +62,11 @@ const suites: readonly Suite[] = [
     what: 'pods on a real node, and that nothing stays of it; needs root',
     files: ['test/cluster/**/*.test.ts'],
   },
+  {
+    name: 'image',
+    what: 'the image: contents, the same twice, its pods on a real node; needs root',
+    files: ['test/image/**/*.test.ts'],
+  },
   { name: 'faults', what: 'kills, pauses, lost responses', files: ['test/faults/**/*.test.ts'] },
   {
     name: 'package',

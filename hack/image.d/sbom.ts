@@ -1,8 +1,8 @@
 /**
  * Makes npm's list of the packages in the image (CycloneDX, stdin to stdout) the same for the same packages, and adds the
- * Node that runs them. It reads SOURCE_DATE_EPOCH and looks at no package itself.
+ * Node that runs them. It looks at no package itself.
  *
- *   npm sbom --omit=dev --sbom-format=cyclonedx | node hack/image.d/sbom.ts
+ *   npm sbom --sbom-format=cyclonedx | node hack/image.d/sbom.ts
  */
 import { createHash } from 'node:crypto'
 import { text } from 'node:stream/consumers'
@@ -10,7 +10,7 @@ import { text } from 'node:stream/consumers'
 /** https://cyclonedx.org/docs/1.5/json/, as far as it is looked at. */
 interface Bom {
   serialNumber?: string
-  metadata: { timestamp?: string; component: { 'bom-ref': string } }
+  metadata: { timestamp?: string; component: { 'bom-ref': string; name: string } }
   components: object[]
   dependencies: { ref: string; dependsOn: string[] }[]
 }
@@ -25,12 +25,14 @@ const node = {
 }
 
 const bom = JSON.parse(await text(process.stdin)) as Bom
+// npm takes the folder's.
+bom.metadata.component.name = 'healthconsumer'
 const program = bom.dependencies.find(({ ref }) => ref === bom.metadata.component['bom-ref'])
 bom.components.push(node)
 program!.dependsOn.push(node['bom-ref'])
 bom.dependencies.push({ ref: node['bom-ref'], dependsOn: [] })
-bom.metadata.timestamp = new Date(Number(process.env.SOURCE_DATE_EPOCH ?? 0) * 1000).toISOString()
-// npm takes a random one. A UUID of version 8 holds whatever its maker likes, RFC 9562 section 5.8.
+// The time is left out, and npm's random number replaced. A UUID of version 8 holds whatever its maker likes, RFC 9562 section 5.8.
+delete bom.metadata.timestamp
 delete bom.serialNumber
 const [a, b, c, d, e] = createHash('sha256')
   .update(JSON.stringify(bom))
