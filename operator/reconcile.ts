@@ -75,7 +75,7 @@ export async function reconcile(key: string, ports: ReconcilePorts): Promise<num
   }
 }
 
-type Done = Pick<Observation, 'resource' | 'problems' | 'missing' | 'applied' | 'revision'>
+type Done = Pick<Observation, 'resource' | 'problems' | 'newerFields' | 'missing' | 'applied' | 'revision'>
 
 /** Nothing at all where the spec is wrong: what runs goes on as it is. */
 async function bringAbout(
@@ -83,9 +83,9 @@ async function bringAbout(
   previous: HealthConsumerStatus | undefined,
   ports: ReconcilePorts,
 ): Promise<Done> {
-  const { resource, problems } = parse(object)
+  const { resource, problems, newerFields } = parse(object)
   if (resource === undefined || problems.length > 0)
-    return { resource: undefined, problems, missing: [], applied: undefined, revision: undefined }
+    return { resource: undefined, problems, newerFields, missing: [], applied: undefined, revision: undefined }
   const { missing, secretsHash } = await ports.dependencies(resource)
   const wanted = revisionOf({ resource, defaults: ports.defaults })
   const deployment = ownDeployment(object, ports)
@@ -95,19 +95,42 @@ async function bringAbout(
   if (!blocked) await releaseReplicas(resource, object.metadata.uid!, ports)
   const consumer = { object, resource, revision, secretsHash, blocked, deployment, previous }
   const applied = await applyConsumer(consumer, ports)
-  return { resource, problems, missing, applied, revision: { applied: revision.hash, wanted: wanted.hash } }
+  return {
+    resource,
+    problems,
+    newerFields,
+    missing,
+    applied,
+    revision: { applied: revision.hash, wanted: wanted.hash },
+  }
+}
+
+interface Parsed {
+  readonly resource?: HealthConsumer
+  readonly problems: readonly Problem[]
+  readonly newerFields: readonly string[]
 }
 
 /** The resource with its defaults, and what is wrong with it; checked again, for it may be older than the schema. */
-function parse(object: KubernetesObject): {
-  readonly resource?: HealthConsumer
-  readonly problems: readonly Problem[]
-} {
-  const { apiVersion, kind, metadata, spec } = object
-  const checked = checkHealthConsumer({ apiVersion, kind, metadata, spec })
-  if (!checked.resource) return { problems: checked.problems ?? [] }
+function parse({ apiVersion, kind, metadata, spec }: KubernetesObject): Parsed {
+  const input = { apiVersion, kind, metadata, spec }
+  const strict = checkHealthConsumer(input)
+  // The API server stores no field that its definition lacks: one that is not known here comes with a newer definition,
+  // most likely by a default, and stopping everybody in the middle of an upgrade would help nobody.
+  const newer = strict.problems?.every(({ code }) => code === 'UNKNOWN_FIELD') ? strict.problems : []
+  const newerFields = newer.map(({ field }) => field)
+  const checked =
+    newer.length === 0
+      ? strict
+      : checkHealthConsumer(
+          withoutFields(
+            input,
+            newer.map(({ path }) => path),
+          ),
+        )
+  if (!checked.resource) return { problems: checked.problems ?? [], newerFields }
   const problems = [...unsupportedHere(runtimeConfiguration(checked.resource)), ...clusterProblems(checked.resource)]
-  return { resource: checked.resource, problems }
+  return { resource: checked.resource, problems, newerFields }
 }
 
 function ownDeployment({ metadata }: KubernetesObject, ports: ReconcilePorts): DeploymentFacts | undefined {

@@ -315,6 +315,31 @@ test('a definition that is older than the operator costs its newest fields of th
   }
 })
 
+test('a field of a definition that is newer than the operator is left out and named, and everything goes on', async () => {
+  const namespace = 'newer'
+  await world.namespace(namespace)
+  await world.kubelet.decide(namespace, { ready: true, status: () => told() })
+  const path = '/spec/versions/0/schema/openAPIV3Schema/properties/spec/properties/kafka/properties/isolation'
+  const patch = JSON.stringify([{ op: 'add', path, value: { type: 'string', default: 'committed' } }])
+  await world.cluster.kubectl('patch', 'crd/healthconsumers.healthdata.dev', '--type=json', '-p', patch)
+  try {
+    await until('the newer definition is served', async () => {
+      const { spec } = await world.kubernetes.apply(consumer(namespace, 'one'), { fieldManager: 'user', dryRun: true })
+      return (spec as { kafka: { isolation?: string } }).kafka.isolation === 'committed'
+    })
+    // A watch that began under the former definition still shows resources without the field.
+    let restarts = 0
+    await until('the field is named', async () => {
+      await world.apply(consumer(namespace, 'one', { restartedAt: new Date(restarts++ * 1000).toISOString() }))
+      const message = await world.condition(namespace, 'one', 'ConfigValid=True')
+      return message === 'the spec can be run without spec.kafka.isolation: the operator is older, upgrade it'
+    })
+    await world.condition(namespace, 'one', 'Ready=True')
+  } finally {
+    await world.cluster.installCrd()
+  }
+})
+
 /** With a definition that takes anything, as an older one may have. */
 async function withoutSchema(act: () => Promise<void>): Promise<void> {
   const any = { type: 'object', 'x-kubernetes-preserve-unknown-fields': true }

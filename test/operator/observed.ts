@@ -44,6 +44,7 @@ export const seen = (changes: Partial<Observation> = {}): Observation => ({
   previous: undefined,
   resource: resourceOf(),
   problems: [],
+  newerFields: [],
   missing: [],
   applied: {
     children: [
