@@ -131,7 +131,10 @@ export const mayReadEnvironment = /^(?:[\w-]+\/main\.ts|cli\/.*|hack\/.*|test\/.
 
 /** Why each package is needed; a package that is not here is not a dependency. */
 export const dependencies: Readonly<Record<string, string>> = {
+  '@aws-crypto/sha256-js': 'the digest that AWS signatures are made of',
+  '@aws-sdk/client-s3': 'the S3 protocol, and every way to get credentials of AWS',
   '@kubernetes/client-node': 'kubeconfigs and every way to authenticate to an API server',
+  '@smithy/signature-v4': 'requests to REST catalogs of AWS, signed',
   avsc: "record bodies of Iceberg's manifests",
   commander: "the command's arguments and help",
   'js-yaml': 'manifests that people write',
