@@ -6,7 +6,7 @@ import type { Problem } from '../crds/problems.ts'
 import type { AlertingOptionsErrorCode } from '../monitoring/alerts.ts'
 import type { DashboardErrorCode } from '../monitoring/dashboard.ts'
 import type { ScrapeConfigErrorCode } from '../monitoring/scrapeConfig.ts'
-import type { CredentialsErrorCode } from '../runtime/source/credentials.ts'
+import type { CredentialsErrorCode } from '../runtime/secrets.ts'
 
 export type FailureCode =
   | Problem['code']

@@ -4,7 +4,8 @@
  */
 import { Option } from 'commander'
 import type { RuntimeConfiguration } from '../runtime/contract/configuration.ts'
-import { CredentialsError, type KafkaCredentials, readKafkaCredentials } from '../runtime/source/credentials.ts'
+import { CredentialsError } from '../runtime/secrets.ts'
+import { type KafkaCredentials, readKafkaCredentials } from '../runtime/source/credentials.ts'
 import { CommandError } from './errors.ts'
 
 export const secretsOption = () =>

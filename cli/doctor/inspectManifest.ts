@@ -6,7 +6,8 @@ import { access, constants } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import type { RuntimeConfiguration } from '../../runtime/contract/configuration.ts'
 import type { Inspection } from '../../runtime/contract/inspection.ts'
-import { CredentialsError, readKafkaCredentials } from '../../runtime/source/credentials.ts'
+import { CredentialsError } from '../../runtime/secrets.ts'
+import { readKafkaCredentials } from '../../runtime/source/credentials.ts'
 import type { FolderSeen, ManifestSeen, Trouble } from './observations.ts'
 
 export interface ManifestQuestion {
