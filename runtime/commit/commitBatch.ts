@@ -1,6 +1,8 @@
 /**
  * Steps 6 (manifests), 7, 8, 9 and 10: makes a batch durable exactly once, or learns that somebody else did. After any
  * answer but success it loads the table again and lets the offsets in it decide; it deletes nothing, ever.
+ *
+ * Without errors and without a race that is one load and one commit of raw; with errors, as much of their table again.
  */
 import { metadataFolder } from '../iceberg/append.ts'
 import type { DataFile } from '../iceberg/dataFile.ts'
@@ -35,10 +37,12 @@ export async function commitBatch(context: CommitContext, batch: Batch, signal: 
     commitRaw(context, batch, prepared, attempt, signal),
   )
   if (settled === 'moved') return 'moved'
-  const raw = await untilSettled(context, 'raw', signal, () => loadRaw(context))
+  const { keys } = context.known.raw ?? (await untilSettled(context, 'raw', signal, () => loadRaw(context)))
+  signal.throwIfAborted()
   // The batch is durable. An errors table that is away holds nobody up until the cap: the next commit or the idle audit
   // rolls forward what it missed.
-  await rollForward(context, raw.keys.pending, signal, errorsAttempts).catch(rethrowHalt)
+  if (isErrorsTurn(context, keys))
+    await rollForward(context, keys.pending, signal, { attempts: errorsAttempts }).catch(rethrowHalt)
   await context.ports.positions
     .commit(new Map([...batch.ranges].map(([key, range]) => [key, range.end])))
     .catch(() => undefined) // Only lag tools read them (step 10).
@@ -46,6 +50,12 @@ export async function commitBatch(context: CommitContext, batch: Batch, signal: 
 }
 
 const errorsAttempts = 4
+/** A pod that never finds an invalid sample looks at the errors table all the same, lest its loss be noticed too late. */
+const errorsUnseenMs = 30_000
+
+/** Something waits for the errors table, or it was not looked at for a while. */
+const isErrorsTurn = ({ applied, appliedMs, ports }: CommitContext, { pending }: RawKeys): boolean =>
+  pending.some(intent => intent.seq > applied) || ports.now() - appliedMs >= errorsUnseenMs
 
 function rethrowHalt(error: unknown): void {
   if (error instanceof HaltError) throw error
@@ -56,14 +66,14 @@ interface Prepared {
   readonly request: CommitRequest
 }
 
-/** Writes the manifests, which every attempt reuses. */
+/** Writes the manifests, which every attempt reuses; a table that changed since it was known is found by the attempts. */
 async function prepare(context: CommitContext, batch: Batch): Promise<Prepared> {
-  const { table } = await loadRaw(context)
+  const { table } = context.known.raw ?? (await loadRaw(context))
   const manifests = batch.rawFiles.length === 0 ? [] : [await writeManifest(context, table, batch.rawFiles)]
   const intent =
     batch.errorFiles.length === 0
       ? undefined
-      : await writeIntent(context, (await loadErrors(context)).table, batch.errorFiles)
+      : await writeIntent(context, (context.known.errors ?? (await loadErrors(context))).table, batch.errorFiles)
   const { ranges, last } = batch
   return { manifests, request: { ranges, last, commitId: context.ports.newId(), intent } }
 }

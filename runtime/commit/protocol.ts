@@ -6,7 +6,7 @@ import type { TableMetadata } from '../iceberg/tableMetadata.ts'
 import type { LastRecord, OffsetMap, TopicPartition, TopicPartitionKey } from '../kafka.ts'
 import { idleAudit, type Position, takePositions } from './assign.ts'
 import { type Batch, type CommitResult, commitBatch } from './commitBatch.ts'
-import type { CommitContext, CommitPorts, CommitSettings } from './context.ts'
+import { type CommitPorts, type CommitSettings, createContext } from './context.ts'
 import { initialise } from './initialise.ts'
 import { pendingFolder } from './rollForward.ts'
 import { loadErrors, loadRaw } from './tables.ts'
@@ -38,11 +38,12 @@ export interface Protocol {
   commit(batch: Batch, signal: AbortSignal): Promise<CommitResult>
   /** Step 11; false means: assign anew. Rejects with HaltError, or with whatever a port rejects with. */
   audit(expected: OffsetMap, partitions: readonly TopicPartition[], signal: AbortSignal): Promise<boolean>
+  /** As the newest of the above left or found them; loaded where that failed. */
   state(): Promise<TablesState>
 }
 
 export function createProtocol(settings: CommitSettings, ports: CommitPorts): Protocol {
-  const context: CommitContext = { settings, ports, seen: {}, initialised: false, applied: 0 }
+  const context = createContext(settings, ports)
   return {
     async assign(partitions, signal) {
       await initialise(context, signal)
@@ -51,8 +52,8 @@ export function createProtocol(settings: CommitSettings, ports: CommitPorts): Pr
     commit: (batch, signal) => commitBatch(context, batch, signal),
     audit: (expected, partitions, signal) => idleAudit(context, expected, partitions, signal),
     async state() {
-      const raw = await loadRaw(context)
-      const errors = await loadErrors(context)
+      const raw = context.known.raw ?? (await loadRaw(context))
+      const errors = context.known.errors ?? (await loadErrors(context))
       return {
         rawTable: raw.table,
         errorsTable: errors.table,

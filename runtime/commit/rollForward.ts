@@ -10,7 +10,8 @@ import type { TableMetadata } from '../iceberg/tableMetadata.ts'
 import { currentSchema, currentSpec } from '../iceberg/tables.ts'
 import type { CommitContext } from './context.ts'
 import { HaltError } from './halt.ts'
-import { type Intent, printErrorsKeys } from './keys.ts'
+import { type ErrorsKeys, type Intent, printErrorsKeys } from './keys.ts'
+import type { Located } from './lineage.ts'
 import { unapplied } from './plan.ts'
 import { appendOwn, loadErrors, untilSettled } from './tables.ts'
 
@@ -36,15 +37,22 @@ export async function writeIntent(
   return { manifest, length: bytes.length, count: Number(sum(files, file => file.recordCount)) }
 }
 
+export interface RollForwardOptions {
+  /** The errors table as it was read a moment ago: the first attempt builds on it. */
+  readonly errors?: Located<ErrorsKeys>
+  /** Rejects with the last error once as many have failed. */
+  readonly attempts?: number
+}
+
 /** Appends every intent that errors has not seen, in order, in one commit; resolves with the newest applied seq. */
 export async function rollForward(
   context: CommitContext,
   pending: readonly Intent[],
   signal: AbortSignal,
-  attempts?: number,
+  options: RollForwardOptions = {},
 ): Promise<number> {
-  const attempt = async () => {
-    const errors = await loadErrors(context)
+  const attempt = async (number: number) => {
+    const errors = (number === 0 ? options.errors : undefined) ?? (await loadErrors(context))
     const due = unapplied(pending, errors.keys)
     const last = due.at(-1)
     if (last === undefined) return errors.keys.appliedSeq
@@ -55,7 +63,7 @@ export async function rollForward(
     context.applied = last.seq
     return last.seq
   }
-  return untilSettled(context, 'errors', signal, attempt, attempts)
+  return untilSettled(context, 'errors', signal, attempt, options.attempts)
 }
 
 /** The manifest of an intent, once it and every file that it lists are known to be whole; halts where one is not. */

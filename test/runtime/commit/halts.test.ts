@@ -151,7 +151,7 @@ suite('TableReplaced', () => {
         ...table,
         snapshots: table.snapshots.map(it => ({ ...it, summary: { ...it.summary, [key]: 'another' } })),
       }))
-      assert.match(await pod.halts('TableReplaced', () => pod.protocol.state()), new RegExp(`db\\.${id.name}.*another`))
+      assert.match(await pod.halts('TableReplaced', () => pod.audit(new Map())), new RegExp(`db\\.${id.name}.*another`))
       if (id === rawTable) await pod.halts('TableReplaced', () => pod.commit(batch))
       undo()
     }
@@ -193,7 +193,7 @@ suite('LineageBroken', () => {
     const pod = scenario.pod()
     await pod.assign()
     const undo = pretend(scenario.lake, rawTable, table => ({ ...table, properties: {}, snapshots: [], refs: {} }))
-    assert.match(await pod.halts('LineageBroken', () => pod.protocol.state()), /db\.raw is no longer initialised/)
+    assert.match(await pod.halts('LineageBroken', () => pod.audit(new Map())), /db\.raw is no longer initialised/)
     undo()
     await goesOn(scenario)
   })
