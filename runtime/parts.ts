@@ -56,6 +56,7 @@ export function createParts(options: PartsOptions): Parts {
     classify: createClassify(options),
     openWriters: createOpenWriters(configuration, storage),
     now: Date.now,
+    random: Math.random,
     sleep,
   }
 }

@@ -16,6 +16,8 @@ export interface CommitSettings {
   readonly errorsDefinition: TableDefinition
   /** Folder for error files and their manifests; default: beside the errors table, outside both table locations. */
   readonly pendingLocation?: string
+  /** True where a table's credentials, which the catalog vends, end at its own location: the default then lies in it. */
+  readonly isConfined?: (tableLocation: string) => boolean
   /** Most intents that may wait for the errors table; at the cap a raw commit waits for it. */
   readonly pendingCap: number
 }

@@ -6,10 +6,10 @@ import type { TableMetadata } from '../iceberg/tableMetadata.ts'
 import type { LastRecord, OffsetMap, TopicPartition, TopicPartitionKey } from '../kafka.ts'
 import { idleAudit, type Position, takePositions } from './assign.ts'
 import { type Batch, type CommitResult, commitBatch } from './commitBatch.ts'
-import { type CommitPorts, type CommitSettings, createContext } from './context.ts'
+import { type CommitContext, type CommitPorts, type CommitSettings, createContext } from './context.ts'
 import { initialise } from './initialise.ts'
 import { pendingFolder } from './rollForward.ts'
-import { loadErrors, loadRaw } from './tables.ts'
+import { loadErrors, loadRaw, untilSettled } from './tables.ts'
 
 /** Where the two tables stand, for `/status` and for the writers. */
 export interface TablesState {
@@ -47,7 +47,9 @@ export function createProtocol(settings: CommitSettings, ports: CommitPorts): Pr
   return {
     async assign(partitions, signal) {
       await initialise(context, signal)
-      return takePositions(context, partitions, signal)
+      const positions = await takePositions(context, partitions, signal)
+      await untilSettled(context, 'raw', signal, () => reachStorage(context))
+      return positions
     },
     commit: (batch, signal) => commitBatch(context, batch, signal),
     audit: (expected, partitions, signal) => idleAudit(context, expected, partitions, signal),
@@ -70,6 +72,16 @@ export function createProtocol(settings: CommitSettings, ports: CommitPorts): Pr
       }
     },
   }
+}
+
+/**
+ * Reads what the next commit will read: files that cannot be reached are trouble from the start, not only once there is
+ * something to write.
+ */
+async function reachStorage(context: CommitContext): Promise<true> {
+  const { head } = context.known.raw ?? (await loadRaw(context))
+  await context.ports.storage.read(head['manifest-list'])
+  return true
 }
 
 const newestOf = (lasts: Iterable<LastRecord>): number | undefined => {

@@ -17,12 +17,13 @@ import { appendOwn, loadErrors, untilSettled } from './tables.ts'
 
 /**
  * Folder for error files and manifests that are not committed yet. Outside both table locations, so that no engine's
- * removal of orphan files finds them there.
+ * removal of orphan files finds them there; but for credentials that reach nothing else, whose files only the age that
+ * such a removal waits for protects.
  */
-export function pendingFolder(context: CommitContext, errors: TableMetadata): string {
+export function pendingFolder({ settings }: Pick<CommitContext, 'settings'>, errors: TableMetadata): string {
   const table = errors.location.replace(/\/+$/, '')
-  const beside = table.slice(0, table.lastIndexOf('/'))
-  return `${context.settings.pendingLocation ?? `${beside}/_hc_pending`}/${errors['table-uuid']}`
+  const parent = settings.isConfined?.(table) ? table : table.slice(0, table.lastIndexOf('/'))
+  return `${settings.pendingLocation ?? `${parent}/_hc_pending`}/${errors['table-uuid']}`
 }
 
 /** Writes the manifest of a batch's error files; from then on any pod can append them. */

@@ -14,7 +14,7 @@ import { type Located, locateErrors, locateRaw } from './lineage.ts'
 
 export type Which = 'raw' | 'errors'
 
-export const tableLabel = (context: CommitContext, which: Which): string =>
+export const tableLabel = (context: Pick<CommitContext, 'settings'>, which: Which): string =>
   [...context.settings[which].namespace, context.settings[which].name].join('.')
 
 /** The table, or undefined where there is none and none was ever seen. Halts when a seen table is gone or replaced. */
@@ -28,10 +28,17 @@ export async function loadTable(context: CommitContext, which: Which): Promise<T
     )
   if (table === undefined) return undefined
   const definition = which === 'raw' ? context.settings.rawDefinition : context.settings.errorsDefinition
-  const problems = checkTableLayout(table, definition)
+  const problems = [...checkTableLayout(table, definition), ...pendingProblems(context, table)]
   if (problems.length > 0)
     throw new HaltError('IncompatibleTable', `table ${tableLabel(context, which)}: ${problems.join('; ')}`)
   return table
+}
+
+/** Where a table lies only its catalog says: here is the first place that can tell what configuration could not. */
+function pendingProblems({ settings: { pendingLocation } }: CommitContext, { location }: TableMetadata): string[] {
+  const folder = (of: string) => `${of.replace(/^s3[an]:/, 's3:').replace(/\/+$/, '')}/`
+  if (pendingLocation === undefined || !folder(pendingLocation).startsWith(folder(location))) return []
+  return [`spec.iceberg.storage.pendingLocation ${pendingLocation} lies inside it: choose a folder outside both tables`]
 }
 
 async function loadKnown(context: CommitContext, which: Which): Promise<TableMetadata> {

@@ -5,6 +5,7 @@
 import assert from 'node:assert/strict'
 import { suite, test } from 'node:test'
 import { CatalogError } from '../../../runtime/iceberg/catalog.ts'
+import { StorageError } from '../../../runtime/iceberg/storage.ts'
 import { ancestors, errorsTable, headOf, rawTable } from './lake.ts'
 import { type Pod, Scenario } from './scenario.ts'
 
@@ -130,5 +131,46 @@ suite('a remembered state', () => {
     const next = await scenario.batch(new Map([['health:0', 3]]))
     for (let ms = 0; ms < 30_000; ms++) scenario.lake.now()
     await pod.halts('LineageBroken', () => pod.commit(next))
+  })
+})
+
+suite('files', () => {
+  test('that cannot be reached are trouble from the assignment on, and its end ends it', async () => {
+    const { scenario } = await begun('a')
+    const { storage } = scenario.lake
+    const { read } = storage
+    let refused = 0
+    Object.assign(storage, {
+      read: async (location: string) => {
+        if (refused++ < 2) throw new StorageError('DENIED', location, 'access denied')
+        return read(location)
+      },
+    })
+    const pod = scenario.pod()
+    const calls = await asked(pod, () => pod.assign())
+    assert.equal(calls.filter(call => call === 'failed raw').length, 2)
+  })
+
+  test('announced for later never lie in a table, wherever the catalog has put that', async () => {
+    for (const id of [rawTable, errorsTable]) {
+      const scenario = new Scenario()
+      await scenario.pod().assign()
+      const { location } = await scenario.lake.load(id)
+      const inside = scenario.pod({ pendingLocation: `${location}/pending` })
+      assert.match(
+        await inside.halts('IncompatibleTable'),
+        /pendingLocation .* lies inside it: choose a folder outside/,
+      )
+      await scenario.pod({ pendingLocation: `${location}-pending` }).assign()
+    }
+  })
+
+  test('announced for later lie in their table where its credentials reach nothing else', async () => {
+    const scenario = new Scenario()
+    await scenario.pod().assign()
+    const { location } = await scenario.lake.load(errorsTable)
+    const pod = scenario.pod({ isConfined: of => of === location })
+    await pod.assign()
+    assert.ok((await pod.protocol.state()).pendingFolder.startsWith(`${location}/_hc_pending/`))
   })
 })

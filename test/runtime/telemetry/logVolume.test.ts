@@ -76,6 +76,7 @@ async function runOver(records: number): Promise<Run> {
         errors: errorsTableWriter({ ...writing, table: errorsTable, folder: pendingFolder }),
       }),
       now,
+      random: () => 0.5,
       sleep,
       observer: observers.pipeline,
     },
