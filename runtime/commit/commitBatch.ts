@@ -61,13 +61,22 @@ function rethrowHalt(error: unknown): void {
   if (error instanceof HaltError) throw error
 }
 
+/**
+ * Removal of orphans, ours and that of engines, takes files for waste once they are a day old and in no table: what has
+ * waited for half of that, in a pod that slept or was cut off, is not committed any more but read anew.
+ */
+const maxBatchAgeMs = 12 * 3_600_000
+
 interface Prepared {
+  /** Milliseconds since the epoch. */
+  readonly startedMs: number
   readonly manifests: readonly NewManifest[]
   readonly request: CommitRequest
 }
 
 /** Writes the manifests, which every attempt reuses; a table that changed since it was known is found by the attempts. */
 async function prepare(context: CommitContext, batch: Batch): Promise<Prepared> {
+  const startedMs = context.ports.now()
   const { table } = context.known.raw ?? (await loadRaw(context))
   const manifests = batch.rawFiles.length === 0 ? [] : [await writeManifest(context, table, batch.rawFiles)]
   const intent =
@@ -75,7 +84,7 @@ async function prepare(context: CommitContext, batch: Batch): Promise<Prepared> 
       ? undefined
       : await writeIntent(context, (context.known.errors ?? (await loadErrors(context))).table, batch.errorFiles)
   const { ranges, last } = batch
-  return { manifests, request: { ranges, last, commitId: context.ports.newId(), intent } }
+  return { startedMs, manifests, request: { ranges, last, commitId: context.ports.newId(), intent } }
 }
 
 async function writeManifest(
@@ -104,6 +113,7 @@ async function commitRaw(
   // At the first attempt nothing of this batch can be in the table by our doing: the start has moved.
   if (stands === 'durable') return attempt === 0 ? 'moved' : 'committed'
   await keepUnderCap(context, raw, prepared, signal)
+  if (context.ports.now() - prepared.startedMs > maxBatchAgeMs) return 'moved'
   const keys = printRawKeys(nextRawKeys(raw.keys, prepared.request, context.applied))
   await appendOwn(context, 'raw', raw, prepared.manifests, keys)
   return 'committed'

@@ -8,7 +8,7 @@ import { readManifest } from '../iceberg/snapshotFiles.ts'
 import { StorageError } from '../iceberg/storage.ts'
 import type { TableMetadata } from '../iceberg/tableMetadata.ts'
 import { currentSchema, currentSpec } from '../iceberg/tables.ts'
-import type { CommitContext } from './context.ts'
+import type { CommitContext, CommitSettings } from './context.ts'
 import { HaltError } from './halt.ts'
 import { type ErrorsKeys, type Intent, printErrorsKeys } from './keys.ts'
 import type { Located } from './lineage.ts'
@@ -20,7 +20,10 @@ import { appendOwn, loadErrors, untilSettled } from './tables.ts'
  * removal of orphan files finds them there; but for credentials that reach nothing else, whose files only the age that
  * such a removal waits for protects.
  */
-export function pendingFolder({ settings }: Pick<CommitContext, 'settings'>, errors: TableMetadata): string {
+export function pendingFolder(
+  { settings }: { readonly settings: Pick<CommitSettings, 'pendingLocation' | 'isConfined'> },
+  errors: TableMetadata,
+): string {
   const table = errors.location.replace(/\/+$/, '')
   const parent = settings.isConfined?.(table) ? table : table.slice(0, table.lastIndexOf('/'))
   return `${settings.pendingLocation ?? `${parent}/_hc_pending`}/${errors['table-uuid']}`

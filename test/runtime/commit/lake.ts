@@ -36,6 +36,10 @@ export class Lake {
   readonly newId = (): string => `id-${this.ids++}`
   readonly newSnapshotId = (): bigint => BigInt(++this.ids)
 
+  pass(ms: number): void {
+    this.clockMs += ms
+  }
+
   async load(id: TableIdentifier): Promise<TableMetadata> {
     const table = await this.catalog.loadTable(id)
     if (table === undefined) throw new Error(`no table ${id.name}`)
