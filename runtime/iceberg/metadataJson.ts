@@ -147,6 +147,16 @@ function checkReferences(metadata: TableMetadata, file: string): void {
 }
 
 /**
+ * Whose metadata file of any format version this is; undefined where it does not say.
+ * @throws CatalogError CORRUPT_METADATA
+ */
+export function tableUuidOf(bytes: Uint8Array, file: string): string | undefined {
+  const document = decodeText(bytes, file)
+  const uuid = isObject(document) ? document['table-uuid'] : undefined
+  return typeof uuid === 'string' ? uuid : undefined
+}
+
+/**
  * Metadata from the bytes of a metadata file, plain or gzip. `current-snapshot-id` −1 (an empty table as older writers
  * spell it) is null, a missing `refs` follows from it.
  * @param file names the file in errors
