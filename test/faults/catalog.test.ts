@@ -12,13 +12,12 @@ import type { TroubleCode } from '../../runtime/contract/troubles.ts'
 import { startBroker } from '../kafka/broker.ts'
 import { change, read } from '../readers/readers.ts'
 import { until } from '../until.ts'
-import { verdict } from './exactness.ts'
+import { exact, verdict } from './exactness.ts'
 import { createFeed, type Feed } from './feed.ts'
 import { createMounts } from './mounts.ts'
 import { createGround, type Ground, type Runtime } from './runtimes.ts'
 
 const payloads = { seed: 5, samplesPerPayload: 3, invalidShare: 0.03 }
-const exact = { lost: 0, doubled: 0, strange: 0, misjudged: 0, examples: [] }
 
 const versionsOf = async (table: string): Promise<readonly number[]> =>
   (await readdir(join(table, 'metadata')))
