@@ -56,7 +56,7 @@ export async function takePositions(
 ): Promise<ReadonlyMap<TopicPartitionKey, Position>> {
   return untilSettled(context, 'raw', signal, async () => {
     const { raw, errors, low, gaps } = await audit(context, partitions)
-    await rollForward(context, raw.keys.pending, signal, { errors })
+    await rollForward(context, raw.keys, signal, { errors })
     if (gaps.size > 0) {
       await recordGaps(context, raw, gaps)
       return undefined
@@ -99,7 +99,7 @@ export async function idleAudit(
   const { raw, errors, gaps } = await audit(context, partitions)
   if (gaps.size > 0) return false
   for (const [key, next] of expected) if (raw.keys.offsets.get(key) !== next) return false
-  await rollForward(context, raw.keys.pending, signal, { errors })
+  await rollForward(context, raw.keys, signal, { errors })
   if (raw.head !== raw.own) {
     const request = { ranges: new Map(), last: new Map(), commitId: context.ports.newId(), intent: undefined }
     await appendOwn(context, 'raw', raw, [], printRawKeys(nextRawKeys(raw.keys, request, context.applied)))

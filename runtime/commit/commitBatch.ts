@@ -14,7 +14,7 @@ import type { CommitContext } from './context.ts'
 import { HaltError } from './halt.ts'
 import { printRawKeys, type RawKeys } from './keys.ts'
 import type { Located } from './lineage.ts'
-import { type CommitRequest, nextRawKeys, standing } from './plan.ts'
+import { type CommitRequest, nextRawKeys, refuseBehind, standing } from './plan.ts'
 import { rollForward, writeIntent } from './rollForward.ts'
 import { appendOwn, loadErrors, loadRaw, untilSettled } from './tables.ts'
 
@@ -42,7 +42,7 @@ export async function commitBatch(context: CommitContext, batch: Batch, signal: 
   // The batch is durable. An errors table that is away holds nobody up until the cap: the next commit or the idle audit
   // rolls forward what it missed.
   if (isErrorsTurn(context, keys))
-    await rollForward(context, keys.pending, signal, { attempts: errorsAttempts }).catch(rethrowHalt)
+    await rollForward(context, keys, signal, { attempts: errorsAttempts }).catch(rethrowHalt)
   await context.ports.positions
     .commit(new Map([...batch.ranges].map(([key, range]) => [key, range.end])))
     .catch(() => undefined) // Only lag tools read them (step 10).
@@ -107,7 +107,10 @@ async function commitRaw(
   attempt: number,
   signal: AbortSignal,
 ): Promise<CommitResult | undefined> {
+  // Read before raw: only a raw table that was set back can lie behind it.
+  const { applied } = context
   const raw = await loadRaw(context)
+  refuseBehind(raw.keys.seq, applied)
   const stands = standing(batch.ranges, raw.keys.offsets)
   if (stands === 'mixed') return 'moved'
   // At the first attempt nothing of this batch can be in the table by our doing: the start has moved.
@@ -128,5 +131,5 @@ async function keepUnderCap(
 ): Promise<void> {
   if (prepared.request.intent === undefined) return
   const waiting = raw.keys.pending.filter(intent => intent.seq > context.applied)
-  if (waiting.length >= context.settings.pendingCap) await rollForward(context, raw.keys.pending, signal)
+  if (waiting.length >= context.settings.pendingCap) await rollForward(context, raw.keys, signal)
 }

@@ -7,7 +7,8 @@ import type { LastRecord, OffsetMap, TopicPartition, TopicPartitionKey } from '.
 import { idleAudit, type Position, takePositions } from './assign.ts'
 import { type Batch, type CommitResult, commitBatch } from './commitBatch.ts'
 import { type CommitContext, type CommitPorts, type CommitSettings, createContext } from './context.ts'
-import { initialise } from './initialise.ts'
+import { HaltError } from './halt.ts'
+import { initialise, recognise } from './initialise.ts'
 import { pendingFolder } from './rollForward.ts'
 import { loadErrors, loadRaw, untilSettled } from './tables.ts'
 
@@ -46,7 +47,11 @@ export function createProtocol(settings: CommitSettings, ports: CommitPorts): Pr
   const context = createContext(settings, ports)
   return {
     async assign(partitions, signal) {
-      await initialise(context, signal)
+      await initialise(context, signal).catch(async error => {
+        // The halt stands this once; the next look goes by the tables that are there now.
+        if (error instanceof HaltError && error.code === 'TableReplaced') await recognise(context)
+        throw error
+      })
       const positions = await takePositions(context, partitions, signal)
       await untilSettled(context, 'raw', signal, () => reachStorage(context))
       return positions

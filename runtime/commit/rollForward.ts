@@ -10,9 +10,9 @@ import type { TableMetadata } from '../iceberg/tableMetadata.ts'
 import { currentSchema, currentSpec } from '../iceberg/tables.ts'
 import type { CommitContext, CommitSettings } from './context.ts'
 import { HaltError } from './halt.ts'
-import { type ErrorsKeys, type Intent, printErrorsKeys } from './keys.ts'
+import { type ErrorsKeys, type Intent, printErrorsKeys, type RawKeys } from './keys.ts'
 import type { Located } from './lineage.ts'
-import { unapplied } from './plan.ts'
+import { refuseRolledBack, unapplied } from './plan.ts'
 import { appendOwn, loadErrors, untilSettled } from './tables.ts'
 
 /**
@@ -48,15 +48,19 @@ export interface RollForwardOptions {
   readonly attempts?: number
 }
 
-/** Appends every intent that errors has not seen, in order, in one commit; resolves with the newest applied seq. */
+/**
+ * Appends every intent that errors has not seen, in order, in one commit; resolves with the newest applied seq. Raw was
+ * read before: where errors lost what raw saw applied, this halts, for an append would hide the loss.
+ */
 export async function rollForward(
   context: CommitContext,
-  pending: readonly Intent[],
+  { pending, errorsAckedSeq }: Pick<RawKeys, 'pending' | 'errorsAckedSeq'>,
   signal: AbortSignal,
   options: RollForwardOptions = {},
 ): Promise<number> {
   const attempt = async (number: number) => {
     const errors = (number === 0 ? options.errors : undefined) ?? (await loadErrors(context))
+    refuseRolledBack(errorsAckedSeq, errors.keys.appliedSeq)
     const due = unapplied(pending, errors.keys)
     const last = due.at(-1)
     if (last === undefined) return errors.keys.appliedSeq
@@ -75,7 +79,7 @@ async function readIntent(context: CommitContext, errors: TableMetadata, intent:
   const { storage } = context.ports
   const { entries } = await readManifest(storage, intent.manifest, intent.length).catch(cause => {
     if (cause instanceof StorageError && (cause.code === 'NOT_FOUND' || cause.code === 'CORRUPT'))
-      throw new HaltError('PendingLost', `manifest of seq ${intent.seq}: ${cause.message}`)
+      throw new HaltError('PendingLost', `manifest of seq ${intent.seq}: ${cause.message}`, cause)
     throw cause
   })
   for (const { file } of entries) {
