@@ -8,7 +8,7 @@ import type { Inspection, PartitionInspection, TableInspection } from '../runtim
 import { CommandError } from './errors.ts'
 import { type CommandIo, type OutputFormat, outputOption, required } from './io.ts'
 import { loadManifest, problemFailure } from './manifest.ts'
-import { kafkaCredentials, secretsOption } from './secrets.ts'
+import { requireSecrets, secretsOption } from './secrets.ts'
 
 interface Flags {
   readonly file?: string
@@ -44,7 +44,7 @@ async function status(flags: Flags, command: Command, io: CommandIo): Promise<vo
       2,
       problems.map(problem => problemFailure(problem, file)),
     )
-  kafkaCredentials(configuration, flags.secretsDir, file)
+  requireSecrets(configuration, flags.secretsDir, file)
   const { name, namespace } = configuration
   // Loaded here, so that no other command waits for the Kafka client.
   const { inspectConsumer } = await import('../runtime/inspect.ts')

@@ -6,6 +6,7 @@ import type { CommitObserver } from './commit/context.ts'
 import type { HaltError } from './commit/halt.ts'
 import type { Logger } from './contract/logger.ts'
 import { parseTopicPartitionKey, type SourceBatch, type TopicPartition } from './kafka.ts'
+import type { LakeObserver } from './lake.ts'
 import type { PipelineObserver } from './pipelinePorts.ts'
 import type { SourceObserver } from './source/source.ts'
 import { logCheckpointEvent, logIcebergError } from './telemetry/logEvents.ts'
@@ -41,6 +42,7 @@ export interface Observers {
   readonly pipeline: PipelineObserver
   readonly commit: CommitObserver
   readonly source: SourceObserver
+  readonly lake: LakeObserver
   readonly tally: Tally
   readonly trouble: Trouble
 }
@@ -70,6 +72,11 @@ export function createObservers(options: ObserverOptions): Observers {
     source: {
       interrupted: error => trouble.failed('reading', error),
       working: () => trouble.works('reading'),
+    },
+    lake(backend, operation, outcome, ms) {
+      metrics.iceberg.requestFailed(backend)
+      const context = { backend, operation, outcome, duration_ms: Math.round(ms) }
+      logger.warning(`A request to the ${backend} failed`, { context })
     },
   }
 }

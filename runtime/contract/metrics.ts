@@ -24,6 +24,7 @@ export type MetricLabel =
   | 'data_type'
   | 'reason'
   | 'table'
+  | 'backend'
   | 'topic'
   | 'partition'
   | 'kind'
@@ -55,6 +56,10 @@ export const otherDataType = 'other'
 export const validationWarnings = ['unit_unchecked', 'long_duration'] as const
 export type ValidationWarning = (typeof validationWarnings)[number]
 
+/** What holds the tables, asked over the network. */
+export const backends = ['catalog', 'storage'] as const
+export type Backend = (typeof backends)[number]
+
 /**
  * Values of the labels that are closed here. `table` and `data_type` are closed by the configuration (the two tables;
  * the known types and `other`), `topic` and `partition` by the assignment.
@@ -63,6 +68,7 @@ export const closedLabelValues = {
   reason: Object.values(reasonsByType).flat(),
   kind: validationWarnings,
   code: haltCodes,
+  backend: backends,
 } as const satisfies Partial<Record<MetricLabel, readonly string[]>>
 
 export const metrics = {
@@ -274,6 +280,13 @@ export const metrics = {
     unit: 'events',
     labels: ['table'],
     help: 'Commits that another writer won.',
+  },
+  requestFailures: {
+    name: 'iceberg_request_failures_total',
+    type: 'counter',
+    unit: 'events',
+    labels: ['backend'],
+    help: 'Requests to the REST catalog and to S3 that were denied or got no usable answer, repeated ones too.',
   },
   pendingErrorFiles: {
     name: 'iceberg_pending_error_files',
