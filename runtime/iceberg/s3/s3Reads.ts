@@ -51,7 +51,7 @@ async function lengthOf(answer: GetObjectCommandOutput): Promise<number> {
 
 export function s3Reads(request: S3Request): { read(location: string): Promise<Buffer>; lookAt: LookAt } {
   return {
-    read(location) {
+    async read(location) {
       const { bucket: Bucket, key: Key } = parseS3Location(location)
       return request('GetObject', location, async (client, attempt) =>
         bytesOf(await client.send(new GetObjectCommand({ Bucket, Key }), attempt)),
