@@ -47,14 +47,16 @@ export function createProtocol(settings: CommitSettings, ports: CommitPorts): Pr
   const context = createContext(settings, ports)
   return {
     async assign(partitions, signal) {
-      await initialise(context, signal).catch(async error => {
+      try {
+        await initialise(context, signal)
+        const positions = await takePositions(context, partitions, signal)
+        await untilSettled(context, 'raw', signal, () => reachStorage(context))
+        return positions
+      } catch (error) {
         // The halt stands this once; the next look goes by the tables that are there now.
         if (error instanceof HaltError && error.code === 'TableReplaced') await recognise(context)
         throw error
-      })
-      const positions = await takePositions(context, partitions, signal)
-      await untilSettled(context, 'raw', signal, () => reachStorage(context))
-      return positions
+      }
     },
     commit: (batch, signal) => commitBatch(context, batch, signal),
     audit: (expected, partitions, signal) => idleAudit(context, expected, partitions, signal),
