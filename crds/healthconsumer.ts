@@ -283,9 +283,11 @@ const maintenance = z.strictObject({
     .prefault({})
     .describe('Which snapshots are kept; whichever keeps fewer decides.'),
   compaction: z
-    .strictObject({ enabled: z.boolean().default(true).describe('Rewrite small files into larger ones.') })
+    .strictObject({
+      enabled: z.boolean().default(false).describe('Rewrite small files into larger ones. Not supported yet.'),
+    })
     .prefault({})
-    .describe('Rewriting of small files.'),
+    .describe('Rewriting of small files, which an engine can do meanwhile (rewrite_data_files).'),
   orphanRemoval: z
     .strictObject({
       enabled: z.boolean().default(true).describe('Remove files that no snapshot refers to.'),

@@ -214,6 +214,12 @@ export function unsupportedHere(configuration: RuntimeConfiguration): readonly P
       'a property of a filesystem catalog',
       'remove the properties',
     ],
+    [
+      configuration.maintenance.compaction.enabled,
+      ['spec', 'iceberg', 'maintenance', 'compaction', 'enabled'],
+      'compaction',
+      "set it to false, and rewrite small files with an engine's rewrite_data_files",
+    ],
   ]
   return [
     ...checks.filter(([found]) => found).map(([, path, what, fix]) => unsupported(path, what, fix)),

@@ -32,7 +32,7 @@ test('the minimal resource becomes a complete configuration in milliseconds and 
     commit: { intervalMs: 60_000, maxRows: 1_000_000, targetFileSizeBytes: 134_217_728, compression: 'zstd' },
     maintenance: {
       snapshotRetention: { maxAgeMs: 604_800_000, maxCount: 2000 },
-      compaction: { enabled: true },
+      compaction: { enabled: false },
       orphanRemoval: { enabled: true, minAgeMs: 604_800_000 },
     },
     logging: { level: 'INFO', format: 'json' },
@@ -117,6 +117,7 @@ for (const [field, changes] of [
   ['spec.kafka.sasl.mechanism', { 'spec.kafka.sasl': { mechanism: 'oauthbearer', secretRef: { name: 'a' } } }],
   ['spec.format', { 'spec.format': 'avro', 'spec.schemaRegistry': { url: 'http://a' } }],
   ['spec.iceberg.catalog.properties', { 'spec.iceberg.catalog.properties': { a: 'b' } }],
+  ['spec.iceberg.maintenance.compaction.enabled', { 'spec.iceberg.maintenance': { compaction: { enabled: true } } }],
 ] as const)
   test(`${field} is refused by name while the runtime cannot do it`, () => {
     const problems = unsupportedHere(configured(changes))
