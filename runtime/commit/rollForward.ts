@@ -25,7 +25,9 @@ export function pendingFolder(
   errors: TableMetadata,
 ): string {
   const table = errors.location.replace(/\/+$/, '')
-  const parent = settings.isConfined?.(table) ? table : table.slice(0, table.lastIndexOf('/'))
+  const above = table.slice(0, table.lastIndexOf('/'))
+  // Above a table that is a bucket there is nothing.
+  const parent = settings.isConfined?.(table) || above.endsWith(':/') ? table : above
   return `${settings.pendingLocation ?? `${parent}/_hc_pending`}/${errors['table-uuid']}`
 }
 
