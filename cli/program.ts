@@ -8,14 +8,16 @@ import { register as doctor } from './doctorCommand.ts'
 import { CommandError, type Failure, failureLine } from './errors.ts'
 import { register as generate } from './generateCommand.ts'
 import { type CommandIo, commandLine, type Register } from './io.ts'
+import { register as maintain } from './maintainCommand.ts'
 import { register as produce } from './produceCommand.ts'
+import { register as recover } from './recoverCommand.ts'
 import { register as render } from './renderCommand.ts'
 import { register as run } from './runCommand.ts'
 import { register as status } from './statusCommand.ts'
 import { register as validate } from './validateCommand.ts'
 
 /** In the order of the help. */
-const commands: readonly Register[] = [run, produce, status, validate, render, doctor, generate]
+const commands: readonly Register[] = [run, produce, status, validate, render, doctor, maintain, recover, generate]
 
 /** Thrown in place of commander's exit, with the command that was being parsed. */
 class ParsingEnded extends Error {

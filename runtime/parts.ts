@@ -42,7 +42,8 @@ export interface Parts extends Omit<PipelinePorts, 'observer'> {
 const pendingCap = 100
 const millisPerDay = 86_400_000
 
-const newSnapshotId = (): bigint => randomBytes(8).readBigUInt64BE() >> 1n || 1n
+/** Positive, of 63 bits. */
+export const newSnapshotId = (): bigint => randomBytes(8).readBigUInt64BE() >> 1n || 1n
 /** Rejects once the signal is aborted. */
 export const sleep = (ms: number, signal: AbortSignal): Promise<void> => delay(ms, undefined, { signal })
 

@@ -187,7 +187,7 @@ async function evidenceOf(
     if (marks.high < next) evidence.set(key, 'another')
     else if (mark === undefined || mark.offset < marks.low) evidence.set(key, 'unknown')
     else {
-      const found = await recordAt(parseTopicPartitionKey(key), mark.offset)
+      const found = await recordAt(parseTopicPartitionKey(key), mark.offset).catch(() => undefined)
       const same = found && found.timestampMs === mark.timestampMs && crc32c(found.key, found.value) === mark.crc32c
       evidence.set(key, found === undefined ? 'unknown' : same ? 'same' : 'another')
     }
