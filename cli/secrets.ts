@@ -28,6 +28,15 @@ export function requireSecrets(
   file: string,
 ): void {
   kafkaCredentials(configuration, secretsDirectory, file)
+  requireLakeSecrets(configuration, secretsDirectory, file)
+}
+
+/** The same of catalog and storage, for commands that do not ask Kafka. */
+export function requireLakeSecrets(
+  configuration: RuntimeConfiguration,
+  secretsDirectory: string | undefined,
+  file: string,
+): void {
   asInput(() => readCatalogSecret(configuration, secretsDirectory), file)
   asInput(() => readS3Credentials(configuration, secretsDirectory), file)
 }

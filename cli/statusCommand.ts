@@ -5,6 +5,7 @@
 import { type Command, InvalidArgumentError } from 'commander'
 import { runtimeConfiguration, unsupportedHere } from '../runtime/contract/configuration.ts'
 import type { Inspection, PartitionInspection, TableInspection } from '../runtime/contract/inspection.ts'
+import { age, aligned, number } from './columns.ts'
 import { CommandError } from './errors.ts'
 import { type CommandIo, type OutputFormat, outputOption, required } from './io.ts'
 import { loadManifest, problemFailure } from './manifest.ts'
@@ -105,23 +106,4 @@ function describePartitions(partitions: readonly PartitionInspection[]): string 
     ...[nextOffset, endOffset, lag, groupOffset].map(number),
   ])
   return aligned([['PARTITION', 'NEXT', 'END', 'LAG', 'GROUP'], ...cells])
-}
-
-const number = (value: number | null): string => (value === null ? '?' : value.toLocaleString('en'))
-
-function age(ms: number): string {
-  const seconds = Math.max(0, Math.round(ms / 1000))
-  if (seconds < 120) return `${seconds} s`
-  if (seconds < 7_200) return `${Math.round(seconds / 60)} min`
-  return seconds < 172_800 ? `${Math.round(seconds / 3_600)} h` : `${Math.round(seconds / 86_400)} days`
-}
-
-/** Columns as wide as their widest cell. */
-function aligned(rows: readonly (readonly string[])[]): string {
-  const widths: number[] = []
-  for (const row of rows)
-    row.forEach((cell, column) => {
-      if (column < row.length - 1) widths[column] = Math.max(widths[column] ?? 0, cell.length)
-    })
-  return rows.map(row => `${row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join('  ')}\n`).join('')
 }

@@ -10,6 +10,7 @@ import { dataTypes } from './contract/dataTypes.ts'
 import type { Logger } from './contract/logger.ts'
 import type { LoggingStatus, RuntimeStatus, TroubleStatus } from './contract/status.ts'
 import type { OffsetMap } from './kafka.ts'
+import { isKeeper, upkeepOf } from './maintenance.ts'
 import { createObservers, type Tally } from './observers.ts'
 import { createParts, sleep } from './parts.ts'
 import { createPipeline, type Pipeline } from './pipeline.ts'
@@ -105,6 +106,11 @@ export async function runConsumer(
   const timers = new AbortController()
   const stop = () => void pipeline.stop().catch(error => logger.error('Stopping failed', { error }))
   options.stop.addEventListener('abort', stop, { once: true })
+  // Not waited for: once aborted it begins nothing, and what it leaves the next upkeep finds.
+  void upkeepOf(configuration, parts.lake, {
+    mayAct: () => isKeeper(pipeline, topics),
+    observer: observers.upkeep,
+  }).run(timers.signal)
   void measureLag(pipeline, positions, rates, timers.signal).catch(() => undefined)
   void reportProgress(options, tally, pipeline, timers.signal).catch(() => undefined)
   try {

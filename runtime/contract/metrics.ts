@@ -7,6 +7,7 @@
  */
 import { haltCodes } from './halts.ts'
 import { reasonsByType } from './reasons.ts'
+import { upkeepSteps } from './upkeep.ts'
 
 export type MetricType = 'counter' | 'gauge' | 'histogram'
 export type MetricUnit =
@@ -25,6 +26,7 @@ export type MetricLabel =
   | 'reason'
   | 'table'
   | 'backend'
+  | 'step'
   | 'topic'
   | 'partition'
   | 'kind'
@@ -69,6 +71,7 @@ export const closedLabelValues = {
   kind: validationWarnings,
   code: haltCodes,
   backend: backends,
+  step: upkeepSteps,
 } as const satisfies Partial<Record<MetricLabel, readonly string[]>>
 
 export const metrics = {
@@ -287,6 +290,20 @@ export const metrics = {
     unit: 'events',
     labels: ['backend'],
     help: 'Requests to the REST catalog and to S3 that were denied or got no usable answer, repeated ones too.',
+  },
+  upkeepRuns: {
+    name: 'iceberg_upkeep_runs_total',
+    type: 'counter',
+    unit: 'events',
+    labels: ['step'],
+    help: 'Runs of upkeep in the background: of expiry, of metadata files, of orphans. Only one pod does it.',
+  },
+  upkeepFailures: {
+    name: 'iceberg_upkeep_failures_total',
+    type: 'counter',
+    unit: 'events',
+    labels: ['step'],
+    help: 'Those of them that failed; they are tried again.',
   },
   pendingErrorFiles: {
     name: 'iceberg_pending_error_files',

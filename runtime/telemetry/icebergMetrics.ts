@@ -4,6 +4,7 @@
  */
 import type { Registry } from 'prom-client'
 import { type Backend, backends, metrics } from '../contract/metrics.ts'
+import { type UpkeepStep, upkeepSteps } from '../contract/upkeep.ts'
 import { counter, gauge, histogram } from './instruments.ts'
 
 /** Which of the two tables; the label carries its configured bare name. */
@@ -18,6 +19,8 @@ export interface IcebergMetrics {
   commitConflict(table: TableRole): void
   /** A request was denied, or got no usable answer. */
   requestFailed(backend: Backend): void
+  /** A step of upkeep in the background is over. */
+  upkeepRan(step: UpkeepStep, succeeded: boolean): void
   checkpointCompleted(checkpoint: { readonly durationMs: number; readonly sizeBytes: number }): void
   checkpointFailed(): void
   /** Kafka time (milliseconds since the epoch) of the newest record below the committed offsets; never moves back. */
@@ -44,6 +47,9 @@ export function createIcebergMetrics(
   const commitConflicts = counter(metrics.commitConflicts, registry)
   const requestFailures = counter(metrics.requestFailures, registry)
   for (const backend of backends) requestFailures.inc({ backend }, 0)
+  const upkeepRuns = counter(metrics.upkeepRuns, registry)
+  const upkeepFailures = counter(metrics.upkeepFailures, registry)
+  for (const step of upkeepSteps) for (const runs of [upkeepRuns, upkeepFailures]) runs.inc({ step }, 0)
   for (const labels of series) {
     for (const labelled of [recordsWritten, writeFailures, commitRetries, commitConflicts]) labelled.inc(labels, 0)
   }
@@ -73,6 +79,10 @@ export function createIcebergMetrics(
     commitRetried: table => commitRetries.inc({ table: tables[table] }),
     commitConflict: table => commitConflicts.inc({ table: tables[table] }),
     requestFailed: backend => requestFailures.inc({ backend }),
+    upkeepRan(step, succeeded) {
+      upkeepRuns.inc({ step })
+      if (!succeeded) upkeepFailures.inc({ step })
+    },
     checkpointCompleted({ durationMs, sizeBytes }) {
       checkpointDuration.set(durationMs)
       checkpointSize.set(sizeBytes)
