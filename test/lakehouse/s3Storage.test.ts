@@ -14,6 +14,7 @@ import { storageContract } from '../runtime/iceberg/storageContract.ts'
 import { startS3, type TestS3 } from './s3Server.ts'
 
 const MiB = 2 ** 20
+const storageModule = import.meta.resolve('../../runtime/iceberg/s3Storage.ts')
 const s3: TestS3 = await startS3()
 after(() => s3.stop())
 
@@ -85,7 +86,7 @@ test('a large file goes up in parts, is created once, and leaves no parts', asyn
 
 test('an upload of 128 MiB holds less than as much again', async () => {
   const program = `
-    import { s3Storage } from './runtime/iceberg/s3Storage.ts'
+    const { s3Storage } = await import(process.argv[1])
     const { ENDPOINT: endpoint, LOCATION: location, KEY: accessKeyId, SECRET: secretAccessKey } = process.env
     const storage = s3Storage({ endpoint, pathStyle: true, credentials: async () => ({ accessKeyId, secretAccessKey }) })
     await storage.create(location + '-small', Buffer.alloc(1))
@@ -95,9 +96,19 @@ test('an upload of 128 MiB holds less than as much again', async () => {
     console.log(process.resourceUsage().maxRSS * 1024 - before)
     storage.close()`
   const location = `${newFolder()}/huge`
-  const { stdout } = await promisify(execFile)(process.execPath, ['--input-type=module', '-e', program], {
-    env: { ...process.env, ENDPOINT: s3.endpoint, LOCATION: location, KEY: s3.accessKeyId, SECRET: s3.secretAccessKey },
-  })
+  const { stdout } = await promisify(execFile)(
+    process.execPath,
+    ['--input-type=module', '-e', program, storageModule],
+    {
+      env: {
+        ...process.env,
+        ENDPOINT: s3.endpoint,
+        LOCATION: location,
+        KEY: s3.accessKeyId,
+        SECRET: s3.secretAccessKey,
+      },
+    },
+  )
   assert.ok(Number(stdout) < 128 * MiB, `${Number(stdout) / MiB} MiB`)
   assert.equal(await open().size(location), 128 * MiB)
 })
@@ -150,13 +161,13 @@ test('credentials that the server does not know are DENIED, as is a bucket that 
 
 test('without credentials of ours the SDK finds those of the environment', async () => {
   const program = `
-    import { s3Storage } from './runtime/iceberg/s3Storage.ts'
+    const { s3Storage } = await import(process.argv[1])
     const storage = s3Storage({ endpoint: process.env.ENDPOINT, pathStyle: true })
     await storage.create(process.env.LOCATION, Buffer.from('1'))
     storage.close()`
   const location = `${newFolder()}/file`
   const env = { AWS_ACCESS_KEY_ID: s3.accessKeyId, AWS_SECRET_ACCESS_KEY: s3.secretAccessKey }
-  await promisify(execFile)(process.execPath, ['--input-type=module', '-e', program], {
+  await promisify(execFile)(process.execPath, ['--input-type=module', '-e', program, storageModule], {
     env: { ...process.env, ...env, ENDPOINT: s3.endpoint, LOCATION: location },
   })
   assert.equal(await open().size(location), 1)

@@ -36,8 +36,9 @@ await new Promise<void>(resolve => givers.listen(0, '127.0.0.1', resolve))
 after(() => givers.close())
 const giver = `http://127.0.0.1:${(givers.address() as AddressInfo).port}`
 
+const storageModule = import.meta.resolve('../../../runtime/iceberg/s3Storage.ts')
 const program = `
-  import { s3Storage } from './runtime/iceberg/s3Storage.ts'
+  const { s3Storage } = await import(process.argv[1])
   const limits = { attempts: 2, firstWaitMs: 1 }
   const storage = s3Storage({ endpoint: '${stub.endpoint}', pathStyle: true, limits })
   await storage.create('s3://lake/w/file', Buffer.from('1')).then(() => console.log('created'), error => console.log(error.message))
@@ -48,9 +49,13 @@ async function written(env: Readonly<Record<string, string>>): Promise<string> {
   stub.objects.clear()
   stub.received.length = 0
   const nothingElse = { HOME: folder, AWS_CONFIG_FILE: `${folder}/none`, AWS_SHARED_CREDENTIALS_FILE: `${folder}/none` }
-  const { stdout } = await promisify(execFile)(process.execPath, ['--input-type=module', '-e', program], {
-    env: { ...nothingElse, AWS_EC2_METADATA_DISABLED: 'true', ...env },
-  })
+  const { stdout } = await promisify(execFile)(
+    process.execPath,
+    ['--input-type=module', '-e', program, storageModule],
+    {
+      env: { ...nothingElse, AWS_EC2_METADATA_DISABLED: 'true', ...env },
+    },
+  )
   return stdout.trim()
 }
 
