@@ -2,20 +2,21 @@
  * `--undo TABLE`: main, the tag and the property are set back to the newest snapshot of ours, as if nobody had rolled the
  * table back. Writes no snapshot: what pods had committed is the table again, to the row.
  */
-import type { RawKeys } from '../../commit/keys.ts'
+import type { ErrorsKeys, RawKeys } from '../../commit/keys.ts'
 import { initialisedProperty, printInitialised } from '../../commit/keys.ts'
 import type { Which } from '../../commit/tables.ts'
 import type { Snapshot, TableMetadata, Update } from '../../iceberg/tableMetadata.ts'
 import { ancestors, isSound, newestOwn, type Own, type Situation, type TableSeen } from '../situation.ts'
-import { baseOf, type Offer, recoveredKey } from '../way.ts'
+import { baseOf, committedAhead, type Offer, recoveredKey } from '../way.ts'
 
 export function undo(situation: Situation, which: Which): Offer | undefined {
   const flag = `--undo ${which}`
   const ends = ['LineageBroken', which === 'raw' ? 'RawRolledBack' : 'ErrorsRolledBack', 'CommittedAhead'] as const
   const { raw, errors, group } = situation
   const seen: TableSeen<unknown> = which === 'raw' ? raw : errors
-  const newest = which === 'raw' ? newestRaw(raw) : newestErrors(situation)
-  if (newest === undefined || (newest.snapshot === seen.own?.snapshot && isSound(seen, group))) return undefined
+  const newest = which === 'raw' ? newestOf(raw, own => own.keys.seq) : newestErrors(situation)
+  if (newest === undefined || (isSound(seen, group) && !isBehind(situation, which))) return undefined
+  if (newest.snapshot === seen.own?.snapshot && isSound(seen, group)) return undefined
   // Another group's, or nobody's who can be told.
   if (seen.initialised !== undefined && seen.initialised.group !== group) return undefined
   const refused = refusal(situation, which, newest)
@@ -47,24 +48,36 @@ export function undo(situation: Situation, which: Which): Offer | undefined {
   }
 }
 
-const newestRaw = ({ retained }: Situation['raw']): Own<RawKeys> | undefined =>
-  retained.reduce<Own<RawKeys> | undefined>(
-    (best, own) => (best === undefined || own.keys.seq > best.keys.seq ? own : best),
-    undefined,
-  )
-
-/** Of the errors table beside this raw table; of equal ones the younger: an idle audit repeats what is applied. */
-function newestErrors({ raw, errors }: Situation) {
-  return errors.retained
-    .filter(({ keys }) => keys.rawUuid === raw.table?.['table-uuid'])
-    .reduce<(typeof errors.retained)[number] | undefined>(
-      (best, own) => (best === undefined || rank(own) > rank(best) ? own : best),
-      undefined,
-    )
+/** The other table, or Kafka, knows more than a table whose own keys and tag agree. */
+function isBehind({ raw, errors, kafka }: Situation, which: Which): boolean {
+  const [rawKeys, errorsKeys] = [raw.own?.keys, errors.own?.keys]
+  if (rawKeys === undefined || errorsKeys === undefined) return false
+  if (which === 'errors') return rawKeys.errorsAckedSeq > errorsKeys.appliedSeq
+  return errorsKeys.appliedSeq > rawKeys.seq || committedAhead(kafka, rawKeys.offsets).size > 0
 }
 
-const rank = ({ keys, snapshot }: Situation['errors']['retained'][number]): number =>
-  keys.appliedSeq + snapshot['sequence-number'] / Number.MAX_SAFE_INTEGER
+/** What the tag names, unless it was set back too, or is gone: then the highest of all. */
+function newestOf<Keys>(seen: TableSeen<Keys>, rank: (own: Own<Keys>) => number): Own<Keys> | undefined {
+  const { own, tagged, table, retained } = seen
+  const named = retained.find(({ snapshot }) => snapshot === tagged)
+  if (named === undefined || own === undefined || named.snapshot === own.snapshot)
+    return retained.reduce<Own<Keys> | undefined>(
+      (best, it) => (best === undefined || rank(it) > rank(best) ? it : best),
+      undefined,
+    )
+  const path = table === undefined ? [] : [...ancestors(table, own.snapshot)]
+  return path.includes(named.snapshot) ? own : named
+}
+
+/** Of the errors table beside this raw table. Of equal ones the younger: an idle audit repeats what is applied. */
+function newestErrors({ raw, errors }: Situation): Own<ErrorsKeys> | undefined {
+  // A snapshot that was cut for a rollback which did not come about is past raw, and not what to go back to.
+  const most = raw.own?.keys.seq ?? Number.POSITIVE_INFINITY
+  const rank = ({ keys, snapshot }: Own<ErrorsKeys>): number =>
+    (keys.appliedSeq > most ? -1 : keys.appliedSeq) + snapshot['sequence-number'] / Number.MAX_SAFE_INTEGER
+  const ofPair = errors.retained.filter(({ keys }) => keys.rawUuid === raw.table?.['table-uuid'])
+  return newestOf({ ...errors, retained: ofPair }, rank)
+}
 
 function refusal(situation: Situation, which: Which, newest: Own<unknown>): string | undefined {
   const { raw, errors } = situation
