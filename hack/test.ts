@@ -56,6 +56,12 @@ const suites: readonly Suite[] = [
     what: 'pods on a real node, and that nothing stays of it; needs root',
     files: ['test/cluster/**/*.test.ts'],
   },
+  {
+    name: 'lakehouse',
+    what: 'REST catalog and S3: faults of every request, kills, other engines, a short soak',
+    files: ['test/lakehouse/**/*.test.ts'],
+    concurrency: 2,
+  },
   { name: 'faults', what: 'kills, pauses, lost responses', files: ['test/faults/**/*.test.ts'] },
   {
     name: 'package',

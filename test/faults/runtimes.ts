@@ -12,6 +12,8 @@ import type { RuntimeStatus } from '../../runtime/contract/status.ts'
 import { until } from '../until.ts'
 
 export interface LogLine {
+  /** RFC 3339. */
+  readonly timestamp: string
   readonly level: string
   readonly message: string
   readonly context: Readonly<Record<string, unknown>>

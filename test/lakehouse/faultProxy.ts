@@ -234,6 +234,23 @@ function sendHalf(response: ServerResponse, { status, headers, body }: Required<
   response.write(body.slice(0, body.length >> 1), () => response.destroy())
 }
 
+/** Before a catalog: refuses every token until a client has fetched another, or until the time is over. Resolves with how often. */
+export async function untilNewToken(proxy: FaultProxy, ms: number): Promise<number> {
+  const from = proxy.exchanges.length
+  const isRenewed = () => proxy.exchanges.slice(from).some(({ kind }) => kind === 'token')
+  const injected = proxy.inject({
+    on: ({ path }) => !path.includes('/oauth/') && !isRenewed(),
+    do: {
+      fault: 'refuse',
+      status: 401,
+      body: '{"error":{"message":"expired","type":"NotAuthorizedException","code":401}}',
+    },
+  })
+  await delay(ms)
+  injected.end()
+  return injected.hits
+}
+
 /** Most of them that arrived within any one second: what a tight loop would show in. */
 export function busiestSecond(exchanges: readonly Exchange[]): number {
   let most = 0
