@@ -101,9 +101,12 @@ export function refusal(name: RequestName, answer: HttpAnswer, intent: Intent, r
 /** The error that no answer, or one that broke off, is. */
 export function noAnswer(name: RequestName, error: NoAnswerError, intent: Intent): CatalogError {
   const unknown = error.sent && intent !== 'read'
-  const fix = error.sent
-    ? 'see the state of the catalog and of the network'
-    : 'check spec.iceberg.catalog.uri, and that the catalog runs and is reached'
+  const fix =
+    error.kind === 'oversize'
+      ? 'expire snapshots of the table, for they make its metadata so large'
+      : error.sent
+        ? 'see the state of the catalog and of the network'
+        : 'check spec.iceberg.catalog.uri, and that the catalog runs and is reached'
   return new CatalogError(
     unknown ? 'UNKNOWN_OUTCOME' : 'UNAVAILABLE',
     `${nameOf(name)}: ${unknown ? 'it may have been done, ' : ''}${error.message}; ${fix}`,

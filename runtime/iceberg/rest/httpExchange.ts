@@ -34,7 +34,7 @@ export interface HttpLimits {
 /** There is no whole answer. */
 export class NoAnswerError extends Error {
   override readonly name = 'NoAnswerError'
-  readonly kind: 'unreachable' | 'timeout' | 'lost'
+  readonly kind: 'unreachable' | 'timeout' | 'lost' | 'oversize'
   /** Whether the server may have got the request. */
   readonly sent: boolean
   constructor(kind: NoAnswerError['kind'], sent: boolean, message: string, cause?: unknown) {
@@ -89,10 +89,11 @@ async function exchange(request: HttpRequest, agent: HttpAgent | HttpsAgent, lim
       status: response.statusCode ?? 0,
       etag: response.headers.etag,
       retryAfter: response.headers['retry-after'],
-      body: isPacked && packed.length > 0 ? await unpack(packed, { maxOutputLength: limits.maxBytes }) : packed,
+      body: isPacked && packed.length > 0 ? await unpacked(packed, limits.maxBytes) : packed,
     }
   } catch (error) {
     if (ending.signal.reason instanceof NoAnswerError) throw ending.signal.reason
+    if (error instanceof NoAnswerError) throw error
     const { code, message } = error as NodeJS.ErrnoException
     throw new NoAnswerError(sent ? 'lost' : 'unreachable', sent, code ?? message, error)
   } finally {
@@ -141,13 +142,21 @@ function watchConnecting(
   })
 }
 
+const tooLarge = (maxBytes: number, cause?: unknown): NoAnswerError =>
+  new NoAnswerError('oversize', true, `the answer is larger than ${maxBytes} bytes`, cause)
+
+const unpacked = (bytes: Buffer, maxOutputLength: number): Promise<Buffer> =>
+  unpack(bytes, { maxOutputLength }).catch(error => {
+    throw error.code === 'ERR_BUFFER_TOO_LARGE' ? tooLarge(maxOutputLength, error) : error
+  })
+
 async function read(response: IncomingMessage, maxBytes: number): Promise<Buffer> {
   const chunks: Buffer[] = []
   let bytes = 0
   // Ends with an error where less comes than the headers say.
   for await (const chunk of response as AsyncIterable<Buffer>) {
     bytes += chunk.length
-    if (bytes > maxBytes) throw new Error(`the answer is larger than ${maxBytes} bytes`)
+    if (bytes > maxBytes) throw tooLarge(maxBytes)
     chunks.push(chunk)
   }
   return Buffer.concat(chunks)

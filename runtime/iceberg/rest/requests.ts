@@ -103,7 +103,7 @@ export function catalogRequests(options: RequestsOptions): Send {
         if (answer.status === 200 || expected.includes(answer.status)) return answer
         pausedUntilMs = Math.max(pausedUntilMs, now() + (retryAfterMs(answer.retryAfter, now()) ?? 0))
       }
-      const mayChange = answer instanceof NoAnswerError || passing.has(answer.status)
+      const mayChange = answer instanceof NoAnswerError ? answer.kind !== 'oversize' : passing.has(answer.status)
       if (!mayChange || number === attempts || now() >= request.repeatUntilMs) {
         if (answer instanceof NoAnswerError) throw noAnswer(nameOf(request), answer, request.intent)
         throw refusal(nameOf(request), answer, request.intent, redaction)
