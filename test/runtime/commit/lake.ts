@@ -99,7 +99,7 @@ export class Lake {
     const head = table && headOf(table)
     const rows = await this.rows(id)
     if (table === undefined || head === undefined || rows.length === 0) return false
-    const file = await this.writeFile(`${table.location}/data/compacted-${this.newId()}`, rows)
+    const file = await this.writeFile(`${table.location}/data/compacted-${this.newId()}.parquet`, rows)
     const bytes = encodeManifest([file], { schema: currentSchema(table), spec: currentSpec(table) })
     const location = `${table.location}/metadata/${this.newId()}.avro`
     await this.storage.create(location, bytes)
