@@ -29,7 +29,7 @@ function describeHalts(halts: readonly HaltStatus[]): string {
 }
 
 function describeOffer(offer: Offer): string {
-  if (isRefusal(offer)) return `\n${offer.flag}\n  not now  ${offer.refused}\n`
+  if (isRefusal(offer)) return `\n${offer.flag}\n  not now  ${printable(offer.refused)}\n`
   return `\n${offer.flag}\n  does     ${offer.does}\n${costs(offer)}`
 }
 
@@ -43,14 +43,17 @@ const costs = ({
 
 const listed = (name: string, lines: readonly string[]): string =>
   (lines.length === 0 ? ['nothing'] : lines)
-    .map((line, index) => `  ${(index === 0 ? name : '').padEnd(7)}  ${line}\n`)
+    .map((line, index) => `  ${(index === 0 ? name : '').padEnd(7)}  ${printable(line)}\n`)
     .join('')
+
+/** Summaries may be of other engines: no control character of theirs reaches the terminal. */
+const printable = (text: string): string => text.replace(/\p{Cc}+/gu, ' ')
 
 /** Offsets and pending batches can be long; the JSON form has them whole. */
 const mostShown = 160
 
 function describeCommit(step: StepReport, index: number, dryRun: boolean): string {
-  const cut = (text: string) => (text.length > mostShown ? `${text.slice(0, mostShown)}…` : text)
+  const cut = (text: string) => printable(text.length > mostShown ? `${text.slice(0, mostShown)}…` : text)
   return [
     `${dryRun ? 'would' : 'done '}  ${index + 1}. ${step.does}\n`,
     ...step.requires.map(requirement => `         if ${requirement}\n`),

@@ -88,12 +88,19 @@ function refusal(situation: Situation, which: Which, newest: Own<unknown>): stri
   )
   if (ours !== undefined)
     return `snapshot ${ours['snapshot-id']} of ours is on main and would leave it with its rows: accept the rollback instead`
-  if (which === 'errors') return undefined
+  if (which === 'errors') return behindCut(situation, newest as Own<ErrorsKeys>)
   const applied = Math.max(0, errors.own?.keys.appliedSeq ?? 0)
   const { seq } = (newest as Own<RawKeys>).keys
   if (applied > seq)
     return `${errors.name} has applied seq ${applied}, the newest retained raw snapshot is of seq ${seq}: error rows were cut for the rollback, or newer raw snapshots are gone; accept the rollback instead`
   return undefined
+}
+
+/** Errors was cut for a rollback of raw, and raw was put back since: the cut must not come back. */
+function behindCut({ raw, errors, group }: Situation, { keys, snapshot }: Own<ErrorsKeys>): string | undefined {
+  if (!isSound(raw, group) || keys.appliedSeq <= raw.own.keys.seq) return undefined
+  const id = snapshot['snapshot-id']
+  return `snapshot ${id} of ${errors.name} is of seq ${keys.appliedSeq}, ${raw.name} stands at ${raw.own.keys.seq}: accept the rollback instead`
 }
 
 /** Snapshots that are on main and not below the target. */
