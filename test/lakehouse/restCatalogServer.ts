@@ -7,6 +7,7 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
+import { until } from '../until.ts'
 
 export interface RestCatalogServerOptions {
   /** `file:///…` or `s3://bucket/…`; a folder of the server's own where absent. */
@@ -52,6 +53,12 @@ export async function startRestCatalog(options: RestCatalogServerOptions = {}): 
     },
     async kill() {
       process.kill(Number(await readFile(join(directory, 'catalog.pid'), 'utf8')), 'SIGKILL')
+      const isUp = () =>
+        run(script, ['status', '--dir', directory]).then(
+          () => true,
+          () => false,
+        )
+      await until('the catalog is gone', async () => !(await isUp()))
     },
     start: async () => void (await up()),
   }
