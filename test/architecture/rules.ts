@@ -122,6 +122,12 @@ export const pure: readonly string[] = [
   'runtime/iceberg/partitionPath.ts',
   'runtime/iceberg/s3/s3Failure.ts',
   'runtime/iceberg/s3/s3Location.ts',
+  'runtime/iceberg/rest/answers.ts',
+  'runtime/iceberg/rest/idempotencyKey.ts',
+  'runtime/iceberg/rest/paths.ts',
+  'runtime/iceberg/rest/serverConfiguration.ts',
+  'runtime/iceberg/rest/settings.ts',
+  'runtime/iceberg/rest/vending.ts',
   'runtime/iceberg/tables.ts',
 ]
 /** All that pure code may take from outside. Of node:crypto only its digests, see `impure`. */

@@ -44,12 +44,13 @@ test('a certificate that nobody vouches for is refused', async () => {
 
 for (const variable of ['SSL_CERT_FILE', 'NODE_EXTRA_CA_CERTS'])
   test(`one that ${variable} vouches for is trusted`, async () => {
-    const program = `import { catalogOf } from '${import.meta.dirname}/catalogStub.ts'
-      const catalog = catalogOf('${uri}')
-      console.log(await catalog.loadTable(${JSON.stringify(identifier)}))
+    const program = `const [module, uri] = process.argv.slice(1)
+      const catalog = (await import(module)).catalogOf(uri)
+      console.log(await catalog.loadTable({ namespace: ['db'], name: 'samples' }))
       catalog.close()`
+    const module = join(import.meta.dirname, 'catalogStub.ts')
     const env = { ...process.env, [variable]: file }
-    const { stdout } = await run(process.execPath, ['--input-type=module', '-e', program], { env })
+    const { stdout } = await run(process.execPath, ['--input-type=module', '-e', program, module, uri], { env })
     assert.equal(stdout, 'undefined\n')
   })
 
