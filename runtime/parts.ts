@@ -8,6 +8,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { createProtocol, type Protocol } from './commit/protocol.ts'
 import type { RuntimeConfiguration } from './contract/configuration.ts'
 import { jsonDecoder } from './decode/jsonDecoder.ts'
+import { dataFolder } from './iceberg/append.ts'
 import type { Storage } from './iceberg/storage.ts'
 import { errorsDefinition, rawDefinition } from './iceberg/tables.ts'
 import { errorsTableWriter, rawTableWriter } from './iceberg/tableWriter.ts'
@@ -153,7 +154,7 @@ function createOpenWriters({ commit }: RuntimeConfiguration, storage: Storage): 
     newName: randomUUID,
   }
   return ({ rawTable, errorsTable, pendingFolder }) => ({
-    raw: rawTableWriter({ ...options, table: rawTable, folder: `${rawTable.location}/data` }),
+    raw: rawTableWriter({ ...options, table: rawTable, folder: dataFolder(rawTable) }),
     errors: errorsTableWriter({ ...options, table: errorsTable, folder: pendingFolder }),
   })
 }

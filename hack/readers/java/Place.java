@@ -13,6 +13,7 @@ import org.apache.iceberg.StaticTableOperations;
 import org.apache.iceberg.Table;
 import org.apache.iceberg.Transaction;
 import org.apache.iceberg.catalog.Catalog;
+import org.apache.iceberg.catalog.SupportsNamespaces;
 import org.apache.iceberg.catalog.TableIdentifier;
 import org.apache.iceberg.hadoop.HadoopTables;
 
@@ -66,6 +67,8 @@ interface Place extends AutoCloseable {
 
     @Override
     public Table create(JsonNode operation) {
+      SupportsNamespaces namespaces = (SupportsNamespaces) catalog;
+      if (!namespaces.namespaceExists(identifier.namespace())) namespaces.createNamespace(identifier.namespace());
       Schema schema = SchemaParser.fromJson(operation.get("schema"));
       return catalog.buildTable(identifier, schema).withPartitionSpec(spec(schema, operation.get("spec")))
           .withProperties(properties(operation.path("properties"))).create();
