@@ -21,11 +21,13 @@ export class VendedCredentials {
     if (credentials.length > 0) this.#byTable.set(table, credentials)
   }
 
-  /** The credential with the longest prefix of the location, as the specification wants it chosen. */
+  /** The credential with the longest prefix of a file or folder, as the specification wants it chosen. */
   of(location: string): VendedCredential | undefined {
+    // A folder may be the prefix itself, whether the one or the other ends with a slash.
+    const within = `${location}/`
     let best: VendedCredential | undefined
     for (const credential of [...this.#byTable.values()].flat())
-      if (location.startsWith(credential.prefix) && credential.prefix.length >= (best?.prefix.length ?? 0))
+      if (within.startsWith(credential.prefix) && credential.prefix.length >= (best?.prefix.length ?? 0))
         best = credential
     return best
   }

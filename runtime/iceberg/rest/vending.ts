@@ -25,7 +25,10 @@ export function vendedWith(result: JsonObject): readonly VendedCredential[] {
   if (vended.length > 0 || !(accessKey in config)) return vended
   const { location, properties } = isObject(result.metadata) ? result.metadata : {}
   const others = folderProperties.map(name => stringsOf(properties)[name])
-  return [location, ...others].flatMap(prefix => (typeof prefix === 'string' ? [{ prefix, config }] : []))
+  // With a slash at the end, or they would be tried for a folder whose name only begins so.
+  return [location, ...others].flatMap(folder =>
+    typeof folder === 'string' ? [{ prefix: `${folder.replace(/\/+$/, '')}/`, config }] : [],
+  )
 }
 
 const marginMs = 600_000
