@@ -6,7 +6,8 @@ import type { Problem } from '../crds/problems.ts'
 import type { AlertingOptionsErrorCode } from '../monitoring/alerts.ts'
 import type { DashboardErrorCode } from '../monitoring/dashboard.ts'
 import type { ScrapeConfigErrorCode } from '../monitoring/scrapeConfig.ts'
-import type { CredentialsErrorCode } from '../runtime/source/credentials.ts'
+import type { RecoverErrorCode } from '../runtime/recover/recover.ts'
+import type { CredentialsErrorCode } from '../runtime/secrets.ts'
 
 export type FailureCode =
   | Problem['code']
@@ -14,6 +15,7 @@ export type FailureCode =
   | AlertingOptionsErrorCode
   | DashboardErrorCode
   | ScrapeConfigErrorCode
+  | RecoverErrorCode
   | 'USAGE'
   | 'INVALID_URL'
   | 'MISSING_FILE'

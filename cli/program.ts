@@ -6,16 +6,20 @@ import { packageVersion } from '../runtime/version.ts'
 import { register as doctor } from './doctorCommand.ts'
 import { register as generate } from './generateCommand.ts'
 import type { CommandIo, Register } from './io.ts'
+import { register as maintain } from './maintainCommand.ts'
 import { register as operator } from './operatorCommand.ts'
 import { runCommandLine } from './outcome.ts'
 import { register as produce } from './produceCommand.ts'
+import { register as recover } from './recoverCommand.ts'
 import { register as render } from './renderCommand.ts'
 import { register as run } from './runCommand.ts'
 import { register as status } from './statusCommand.ts'
 import { register as validate } from './validateCommand.ts'
 
 /** In the order of the help. */
-const commands: readonly Register[] = [run, produce, status, validate, render, doctor, generate, operator]
+const commands: readonly Register[] = [
+  ...[run, produce, status, validate, render, doctor, maintain, recover, generate, operator],
+]
 
 function buildProgram(io: CommandIo): Command {
   const program = new Command('healthconsumer')

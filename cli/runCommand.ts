@@ -10,7 +10,7 @@ import type { ConsumerResult } from '../runtime/main.ts'
 import { CommandError, type Failure } from './errors.ts'
 import { type CommandIo, type OutputFormat, outputOption, required, wholeNumber } from './io.ts'
 import { loadManifest, problemFailure } from './manifest.ts'
-import { kafkaCredentials, secretsOption } from './secrets.ts'
+import { requireSecrets, secretsOption } from './secrets.ts'
 
 interface Flags {
   readonly file?: string
@@ -57,7 +57,7 @@ async function run(flags: Flags, command: Command, io: CommandIo): Promise<void>
       problems.map(problem => problemFailure(problem, file)),
     )
   // Read before the work begins, where a mistake is told best; each connection reads them again.
-  kafkaCredentials(configuration, flags.secretsDir, file)
+  requireSecrets(configuration, flags.secretsDir, file)
   if (manifest.resource.spec.paused)
     throw new CommandError(1, [
       failure('spec.paused is true: nothing to run', file, 'set spec.paused to false, or remove it'),
@@ -94,9 +94,15 @@ function assertCaughtUp(result: ConsumerResult, timeout: number, file: string): 
     throw new CommandError(1, [failure(`${result.halt.code}: ${result.halt.message}`, file, result.halt.fix)])
   if (!result.caughtUp)
     throw new CommandError(1, [
-      failure(`not caught up after ${timeout} s`, file, 'see the warnings above; --timeout waits longer'),
+      failure(
+        [`not caught up after ${timeout} s`, ...troubleOf(result)].join(': '),
+        file,
+        'see the warnings above; --timeout waits longer',
+      ),
     ])
 }
+
+const troubleOf = ({ trouble }: ConsumerResult) => (trouble === null ? [] : [trouble.code, trouble.message])
 
 const failure = (what: string, where: string, fix: string): Failure => ({ code: 'FAILED', what, where, fix })
 

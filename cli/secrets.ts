@@ -4,7 +4,9 @@
  */
 import { Option } from 'commander'
 import type { RuntimeConfiguration } from '../runtime/contract/configuration.ts'
-import { CredentialsError, type KafkaCredentials, readKafkaCredentials } from '../runtime/source/credentials.ts'
+import { readCatalogSecret, readS3Credentials } from '../runtime/lakeCredentials.ts'
+import { CredentialsError } from '../runtime/secrets.ts'
+import { type KafkaCredentials, readKafkaCredentials } from '../runtime/source/credentials.ts'
 import { CommandError } from './errors.ts'
 
 export const secretsOption = () =>
@@ -13,13 +15,35 @@ export const secretsOption = () =>
   )
 
 /** Rejects with CommandError (exit code 2) where one is missing or cannot be used. */
-export function kafkaCredentials(
+export const kafkaCredentials = (
   configuration: Pick<RuntimeConfiguration, 'kafkaTls' | 'sasl'>,
   secretsDirectory: string | undefined,
   file: string,
-): KafkaCredentials {
+): KafkaCredentials => asInput(() => readKafkaCredentials(configuration, secretsDirectory), file)
+
+/** The same of every Secret that the configuration names, for commands that need them all. */
+export function requireSecrets(
+  configuration: RuntimeConfiguration,
+  secretsDirectory: string | undefined,
+  file: string,
+): void {
+  kafkaCredentials(configuration, secretsDirectory, file)
+  requireLakeSecrets(configuration, secretsDirectory, file)
+}
+
+/** The same of catalog and storage, for commands that do not ask Kafka. */
+export function requireLakeSecrets(
+  configuration: RuntimeConfiguration,
+  secretsDirectory: string | undefined,
+  file: string,
+): void {
+  asInput(() => readCatalogSecret(configuration, secretsDirectory), file)
+  asInput(() => readS3Credentials(configuration, secretsDirectory), file)
+}
+
+function asInput<T>(read: () => T, file: string): T {
   try {
-    return readKafkaCredentials(configuration, secretsDirectory)
+    return read()
   } catch (error) {
     if (!(error instanceof CredentialsError)) throw error
     const { code, what, field, fix } = error

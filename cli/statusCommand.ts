@@ -5,12 +5,11 @@
 import { type Command, InvalidArgumentError } from 'commander'
 import { runtimeConfiguration, unsupportedHere } from '../runtime/contract/configuration.ts'
 import type { Inspection, PartitionInspection, TableInspection } from '../runtime/contract/inspection.ts'
-import { ago } from './doctor/report.ts'
+import { age, aligned, number } from './columns.ts'
 import { CommandError } from './errors.ts'
 import { type CommandIo, type OutputFormat, outputOption, required } from './io.ts'
 import { loadManifest, problemFailure } from './manifest.ts'
-import { kafkaCredentials, secretsOption } from './secrets.ts'
-import { aligned } from './table.ts'
+import { requireSecrets, secretsOption } from './secrets.ts'
 
 interface Flags {
   readonly file?: string
@@ -46,7 +45,7 @@ async function status(flags: Flags, command: Command, io: CommandIo): Promise<vo
       2,
       problems.map(problem => problemFailure(problem, file)),
     )
-  kafkaCredentials(configuration, flags.secretsDir, file)
+  requireSecrets(configuration, flags.secretsDir, file)
   const { name, namespace } = configuration
   // Loaded here, so that no other command waits for the Kafka client.
   const { inspectConsumer } = await import('../runtime/inspect.ts')
@@ -92,7 +91,7 @@ function describeTable(table: TableInspection, nowMs: number): string {
   if (table.location === null) return `${table.name}: not there yet; \`healthconsumer run\` creates it`
   if (table.snapshotId === null) return `${table.name}: not initialised yet; \`healthconsumer run\` does it`
   const files = `${number(table.rows)} rows in ${number(table.dataFiles)} files`
-  const when = table.lastCommitAt === null ? '' : `, last commit ${ago(nowMs - Date.parse(table.lastCommitAt))} ago`
+  const when = table.lastCommitAt === null ? '' : `, last commit ${age(nowMs - Date.parse(table.lastCommitAt))} ago`
   return `${table.name}: ${files}, snapshot ${table.snapshotId} of ${table.snapshots}${when}`
 }
 
@@ -108,5 +107,3 @@ function describePartitions(partitions: readonly PartitionInspection[]): string 
   ])
   return aligned([['PARTITION', 'NEXT', 'END', 'LAG', 'GROUP'], ...cells])
 }
-
-const number = (value: number | null): string => (value === null ? '?' : value.toLocaleString('en'))

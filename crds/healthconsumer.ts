@@ -156,11 +156,14 @@ const catalog = withRules(
           'A relative path is for local runs and counts from the folder of the manifest.',
       ),
     secretRef: secretReference(
-      'Secret with the credentials of the REST catalog: token, or clientId and clientSecret.',
+      'Secret with the credentials of the REST catalog: token, or clientId and clientSecret; for one of AWS (SigV4) ' +
+        'accessKeyId and secretAccessKey.',
     ).optional(),
     properties: mapOf(sensitiveText(4096), 64)
       .optional()
-      .describe('More properties for the REST catalog, passed on as they are.'),
+      .describe(
+        'More properties for the REST catalog, such as scope. Credentials belong into the Secret and are refused here.',
+      ),
   }),
   [
     {
@@ -193,6 +196,26 @@ const catalog = withRules(
   ],
 )
 
+const serverSideEncryption = withRules(
+  z.strictObject({
+    mode: z.enum(['AES256', 'aws:kms']).describe('AES256: with keys of the service. aws:kms: with a key of KMS.'),
+    kmsKeyId: text(/^[A-Za-z0-9:/_-]+$/, 'the id, alias or ARN of a key', 2048)
+      .min(1)
+      .optional()
+      .describe("Id or ARN of the KMS key; by default the bucket's, or AWS's own."),
+  }),
+  [
+    {
+      cel: "self.mode == 'aws:kms' || !has(self.kmsKeyId)",
+      what: 'is for mode aws:kms alone',
+      fix: 'write mode: aws:kms, or remove kmsKeyId',
+      reads: ['mode', 'kmsKeyId'],
+      at: 'kmsKeyId',
+      check: self => self.mode === 'aws:kms' || self.kmsKeyId === undefined,
+    },
+  ],
+)
+
 const storage = withRules(
   z.strictObject({
     s3: z
@@ -202,7 +225,13 @@ const storage = withRules(
           .optional()
           .describe('Region that the bucket lies in.'),
         pathStyle: z.boolean().default(false).describe('Put the bucket into the path instead of the host name.'),
-        secretRef: secretReference('Secret with the keys accessKeyId and secretAccessKey.').optional(),
+        secretRef: secretReference(
+          'Secret with the keys accessKeyId and secretAccessKey, and sessionToken where they are temporary; by default ' +
+            "the environment, the pod's identity or the machine's.",
+        ).optional(),
+        serverSideEncryption: serverSideEncryption
+          .optional()
+          .describe("How files are encrypted where they lie; by default as the bucket's settings say."),
       })
       .optional()
       .describe('How s3:// locations are reached.'),
@@ -254,9 +283,11 @@ const maintenance = z.strictObject({
     .prefault({})
     .describe('Which snapshots are kept; whichever keeps fewer decides.'),
   compaction: z
-    .strictObject({ enabled: z.boolean().default(true).describe('Rewrite small files into larger ones.') })
+    .strictObject({
+      enabled: z.boolean().default(false).describe('Rewrite small files into larger ones. Not supported yet.'),
+    })
     .prefault({})
-    .describe('Rewriting of small files.'),
+    .describe('Rewriting of small files, which an engine can do meanwhile (rewrite_data_files).'),
   orphanRemoval: z
     .strictObject({
       enabled: z.boolean().default(true).describe('Remove files that no snapshot refers to.'),

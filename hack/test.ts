@@ -67,6 +67,12 @@ const suites: readonly Suite[] = [
     what: 'the image: contents, the same twice, its pods on a real node; needs root',
     files: ['test/image/**/*.test.ts'],
   },
+  {
+    name: 'lakehouse',
+    what: 'REST catalog and S3: faults of every request, kills, other engines, a short soak',
+    files: ['test/lakehouse/**/*.test.ts'],
+    concurrency: 2,
+  },
   { name: 'faults', what: 'kills, pauses, lost responses', files: ['test/faults/**/*.test.ts'] },
   {
     name: 'package',

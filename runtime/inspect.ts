@@ -2,14 +2,12 @@
  * Builds the real ports that an inspection reads through, the read-only sibling of main.ts. It asks the tables and the
  * brokers of a configuration, and gives up on Kafka after the time it is given.
  */
-import { randomUUID } from 'node:crypto'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { RuntimeConfiguration } from './contract/configuration.ts'
 import type { Inspection } from './contract/inspection.ts'
-import { filesystemCatalog } from './iceberg/filesystemCatalog.ts'
-import { localStorage } from './iceberg/localStorage.ts'
 import { errorsDefinition, rawDefinition } from './iceberg/tables.ts'
 import { inspect } from './inspection.ts'
+import { openLake } from './lake.ts'
 import { readKafkaCredentials } from './source/credentials.ts'
 import { createKafkaPositions } from './source/kafkaPositions.ts'
 import type { KafkaPositions } from './source/source.ts'
@@ -21,9 +19,9 @@ export async function inspectConsumer(
   kafkaTimeoutMs: number,
   secretsDirectory?: string,
 ): Promise<Inspection> {
-  const { groupId, topics, tables, catalog, onGap, bootstrapServers } = configuration
+  const { groupId, topics, tables, onGap, bootstrapServers } = configuration
   const credentials = () => readKafkaCredentials(configuration, secretsDirectory)
-  const storage = localStorage(randomUUID)
+  const { catalog, storage, close } = await openLake(configuration, secretsDirectory)
   const positions = createKafkaPositions({
     connection: { bootstrapServers, clientId: 'healthconsumer-status', credentials },
     groupId,
@@ -45,7 +43,7 @@ export async function inspectConsumer(
         errorsDefinition,
       },
       {
-        catalog: filesystemCatalog({ warehouse: catalog.warehouse!, storage, now: Date.now, newUuid: randomUUID }),
+        catalog,
         storage,
         positions: withDeadline(positions, bootstrapServers, kafkaTimeoutMs, deadline.signal),
       },
@@ -53,6 +51,7 @@ export async function inspectConsumer(
   } finally {
     deadline.abort()
     await positions.close()
+    close()
   }
 }
 

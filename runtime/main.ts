@@ -8,8 +8,9 @@ import type { TablesState } from './commit/protocol.ts'
 import type { RuntimeConfiguration } from './contract/configuration.ts'
 import { dataTypes } from './contract/dataTypes.ts'
 import type { Logger } from './contract/logger.ts'
-import type { LoggingStatus, RuntimeStatus } from './contract/status.ts'
+import type { LoggingStatus, RuntimeStatus, TroubleStatus } from './contract/status.ts'
 import type { OffsetMap } from './kafka.ts'
+import { isKeeper, upkeepOf } from './maintenance.ts'
 import { createObservers, type Tally } from './observers.ts'
 import { createParts, sleep } from './parts.ts'
 import { createPipeline, type Pipeline } from './pipeline.ts'
@@ -43,6 +44,8 @@ export interface ConsumerOptions {
 export interface ConsumerResult extends Readonly<Tally> {
   readonly tables: TablesState | undefined
   readonly halt: HaltError | null
+  /** What was failing when it ended. */
+  readonly trouble: TroubleStatus | null
   readonly caughtUp: boolean
 }
 
@@ -76,7 +79,7 @@ export async function runConsumer(
   })
   const { tally, trouble } = observers
   const { stateDirectory, secretsDirectory } = options
-  const parts = createParts({ configuration, metrics, observers, stateDirectory, secretsDirectory })
+  const parts = await createParts({ configuration, metrics, observers, stateDirectory, secretsDirectory })
   const { positions } = parts
 
   const targets = options.untilCaughtUp ? await endOfTopics(positions, topics, logger, options.stop) : undefined
@@ -103,6 +106,11 @@ export async function runConsumer(
   const timers = new AbortController()
   const stop = () => void pipeline.stop().catch(error => logger.error('Stopping failed', { error }))
   options.stop.addEventListener('abort', stop, { once: true })
+  // Not waited for: once aborted it begins nothing, and what it leaves the next upkeep finds.
+  void upkeepOf(configuration, parts.lake, {
+    mayAct: () => isKeeper(pipeline, topics),
+    observer: observers.upkeep,
+  }).run(timers.signal)
   void measureLag(pipeline, positions, rates, timers.signal).catch(() => undefined)
   void reportProgress(options, tally, pipeline, timers.signal).catch(() => undefined)
   try {
@@ -113,8 +121,10 @@ export async function runConsumer(
     timers.abort()
     options.stop.removeEventListener('abort', stop)
     await Promise.all([server.close(), positions.close()])
+    parts.lake.close()
   }
-  return { ...tally, tables: pipeline.tables, halt: pipeline.halt, caughtUp: pipeline.caughtUp }
+  const { halt, caughtUp } = pipeline
+  return { ...tally, tables: pipeline.tables, halt, trouble: trouble.current, caughtUp }
 }
 
 /** Waits for the brokers and the topics as long as it takes; undefined once told to stop. */

@@ -1,16 +1,18 @@
 /**
- * What the source, the pipeline and the commit protocol tell, as metrics, log lines and trouble. It decides nothing. Lines carry topics,
- * partitions, offsets, codes and counts.
+ * What the source, the pipeline, the commit protocol and upkeep tell, as metrics, log lines and trouble. It decides
+ * nothing. Lines carry topics, partitions, offsets, codes and counts.
  */
 import type { CommitObserver } from './commit/context.ts'
 import type { HaltError } from './commit/halt.ts'
 import type { Logger } from './contract/logger.ts'
 import { parseTopicPartitionKey, type SourceBatch, type TopicPartition } from './kafka.ts'
+import type { LakeObserver } from './lake.ts'
 import type { PipelineObserver } from './pipelinePorts.ts'
 import type { SourceObserver } from './source/source.ts'
 import { logCheckpointEvent, logIcebergError } from './telemetry/logEvents.ts'
 import type { Metrics } from './telemetry/metrics.ts'
 import { Trouble } from './trouble.ts'
+import type { UpkeepObserver } from './upkeep/ports.ts'
 
 export interface ObserverOptions {
   readonly metrics: Metrics
@@ -41,6 +43,8 @@ export interface Observers {
   readonly pipeline: PipelineObserver
   readonly commit: CommitObserver
   readonly source: SourceObserver
+  readonly lake: LakeObserver
+  readonly upkeep: UpkeepObserver
   readonly tally: Tally
   readonly trouble: Trouble
 }
@@ -66,10 +70,16 @@ export function createObservers(options: ObserverOptions): Observers {
     tally,
     trouble,
     commit: commitObserver(options, told),
+    upkeep: upkeepObserver(metrics, logger),
     pipeline: pipelineObserver(metrics, logger, told),
     source: {
       interrupted: error => trouble.failed('reading', error),
       working: () => trouble.works('reading'),
+    },
+    lake(backend, operation, outcome, ms) {
+      metrics.iceberg.requestFailed(backend)
+      const context = { backend, operation, outcome, duration_ms: Math.round(ms) }
+      logger.warning(`A request to the ${backend} failed`, { context })
     },
   }
 }
@@ -106,6 +116,21 @@ function commitObserver({ metrics, logger, tables }: ObserverOptions, { tally, t
       const { topic, partition } = parseTopicPartitionKey(key)
       const context = { kafka_topic: topic, kafka_partition: partition, first_offset: start, next_offset: end }
       logger.error('Records were deleted before they were read; the gap is noted in the table', { context })
+    },
+  }
+}
+
+function upkeepObserver(metrics: Metrics, logger: Logger): UpkeepObserver {
+  return {
+    done(step, { items, left }) {
+      metrics.iceberg.upkeepRan(step, true)
+      for (const { table, kind, count, bytes } of items)
+        logger.info(`Upkeep removed ${count} ${kind} of ${table}`, { context: { step, table, kind, count, bytes } })
+      for (const reason of left) logger.info(`Upkeep left something alone: ${reason}`, { context: { step } })
+    },
+    failed(step, error) {
+      metrics.iceberg.upkeepRan(step, false)
+      logger.warning(`Upkeep failed and will be tried again: ${step}`, { context: { step }, error })
     },
   }
 }

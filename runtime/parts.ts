@@ -1,6 +1,6 @@
 /**
- * The real parts of one consumer, built from its configuration: Kafka, the tables on disk, the classifier and the
- * writers. It starts none of them.
+ * The real parts of one consumer, built from its configuration: Kafka, the tables, the classifier and the writers. It
+ * starts none of them.
  */
 import { randomBytes, randomUUID } from 'node:crypto'
 import { hostname } from 'node:os'
@@ -8,11 +8,12 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { createProtocol, type Protocol } from './commit/protocol.ts'
 import type { RuntimeConfiguration } from './contract/configuration.ts'
 import { jsonDecoder } from './decode/jsonDecoder.ts'
-import { filesystemCatalog } from './iceberg/filesystemCatalog.ts'
-import { localStorage } from './iceberg/localStorage.ts'
+import { dataFolder } from './iceberg/append.ts'
+import type { Storage } from './iceberg/storage.ts'
 import { errorsDefinition, rawDefinition } from './iceberg/tables.ts'
 import { errorsTableWriter, rawTableWriter } from './iceberg/tableWriter.ts'
 import type { TopicPartition } from './kafka.ts'
+import { type Lake, openLake } from './lake.ts'
 import type { Observers } from './observers.ts'
 import type { PipelinePorts } from './pipelinePorts.ts'
 import { createRowSink } from './rowSink.ts'
@@ -36,26 +37,30 @@ export interface PartsOptions {
 
 export interface Parts extends Omit<PipelinePorts, 'observer'> {
   readonly positions: ClosableKafkaPositions
+  readonly lake: Lake
 }
 
 const pendingCap = 100
 const millisPerDay = 86_400_000
 
-const newSnapshotId = (): bigint => randomBytes(8).readBigUInt64BE() >> 1n || 1n
+/** Positive, of 63 bits. */
+export const newSnapshotId = (): bigint => randomBytes(8).readBigUInt64BE() >> 1n || 1n
 /** Rejects once the signal is aborted. */
 export const sleep = (ms: number, signal: AbortSignal): Promise<void> => delay(ms, undefined, { signal })
 
-export function createParts(options: PartsOptions): Parts {
-  const { configuration } = options
-  const storage = localStorage(randomUUID)
+export async function createParts(options: PartsOptions): Promise<Parts> {
+  const { configuration, secretsDirectory, observers } = options
+  const lake = await openLake(configuration, secretsDirectory, observers.lake)
   const { source, positions } = createKafkaParts(options)
   return {
     source,
     positions,
-    protocol: createTables(options, storage, positions),
+    lake,
+    protocol: createTables(options, lake, positions),
     classify: createClassify(options),
-    openWriters: createOpenWriters(configuration, storage),
+    openWriters: createOpenWriters(configuration, lake.storage),
     now: Date.now,
+    random: Math.random,
     sleep,
   }
 }
@@ -75,14 +80,12 @@ function createKafkaParts({ configuration, observers, stateDirectory, secretsDir
   return { source, positions }
 }
 
-type LocalStorage = ReturnType<typeof localStorage>
-
 function createTables(
   { configuration, observers }: PartsOptions,
-  storage: LocalStorage,
+  { catalog, storage, isConfined }: Lake,
   positions: ClosableKafkaPositions,
 ): Protocol {
-  const { tables, catalog } = configuration
+  const { tables } = configuration
   return createProtocol(
     {
       group: configuration.groupId,
@@ -94,10 +97,11 @@ function createTables(
       rawDefinition,
       errorsDefinition,
       pendingLocation: configuration.pendingLocation,
+      isConfined,
       pendingCap,
     },
     {
-      catalog: filesystemCatalog({ warehouse: catalog.warehouse!, storage, now: Date.now, newUuid: randomUUID }),
+      catalog,
       storage,
       positions,
       now: Date.now,
@@ -142,7 +146,7 @@ function createClassify({ configuration, metrics, observers }: PartsOptions): Pi
   }
 }
 
-function createOpenWriters({ commit }: RuntimeConfiguration, storage: LocalStorage): PipelinePorts['openWriters'] {
+function createOpenWriters({ commit }: RuntimeConfiguration, storage: Storage): PipelinePorts['openWriters'] {
   const options = {
     storage,
     compression: { name: commit.compression },
@@ -150,7 +154,7 @@ function createOpenWriters({ commit }: RuntimeConfiguration, storage: LocalStora
     newName: randomUUID,
   }
   return ({ rawTable, errorsTable, pendingFolder }) => ({
-    raw: rawTableWriter({ ...options, table: rawTable, folder: `${rawTable.location}/data` }),
+    raw: rawTableWriter({ ...options, table: rawTable, folder: dataFolder(rawTable) }),
     errors: errorsTableWriter({ ...options, table: errorsTable, folder: pendingFolder }),
   })
 }

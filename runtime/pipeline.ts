@@ -39,6 +39,8 @@ export interface Pipeline {
 const tickMs = 100
 const firstRoundMs = 500
 const maxRetryMs = 30_000
+/** Within a tenth of 1, for a number in [0, 1). */
+const drawJitter = (drawn: number): number => 0.9 + 0.2 * drawn
 /** Before metadata that lacks an assigned partition is asked for again. */
 const staleMetadataMs = 1_000
 
@@ -61,6 +63,8 @@ export function createPipeline(settings: PipelineSettings, ports: PipelinePorts)
   let generation = 0
   let control = new AbortController()
   let firstRound = true
+  /** Of the round that is being filled: pods that began together do not commit together for ever. */
+  let jitter = drawJitter(ports.random())
   let flushingBytes = 0
   /** The flush or audit under way; there is one at a time. */
   let busy: Promise<void> | undefined
@@ -70,7 +74,7 @@ export function createPipeline(settings: PipelineSettings, ports: PipelinePorts)
   let lastProgressMs = ports.now()
 
   const bufferedBytes = () => (intake.round?.bufferedBytes ?? 0) + flushingBytes
-  const intervalMs = () => (firstRound ? Math.min(firstRoundMs, settings.intervalMs) : settings.intervalMs)
+  const intervalMs = () => (firstRound ? Math.min(firstRoundMs, settings.intervalMs) : settings.intervalMs * jitter)
 
   function caughtUp(): boolean {
     if (tables === undefined || tables.pendingIntents > 0) return false
@@ -220,6 +224,7 @@ export function createPipeline(settings: PipelineSettings, ports: PipelinePorts)
   async function flush(signal: AbortSignal): Promise<void> {
     const mine = generation
     const flushed = intake.release()!
+    jitter = drawJitter(ports.random())
     flushingBytes = flushed.bufferedBytes
     const startedMs = ports.now()
     observer.flushing(flushed)

@@ -8,7 +8,7 @@ import type { Round } from './round.ts'
 import type { Source } from './source/source.ts'
 
 export interface PipelineSettings {
-  /** Longest time that rows wait for their commit. */
+  /** Time that rows wait for their commit, give or take a tenth. */
   readonly intervalMs: number
   readonly maxRows: number
   /** Bytes of rows in memory, those being committed included; intake pauses above. */
@@ -42,6 +42,8 @@ export interface PipelinePorts extends IntakePorts {
   readonly source: Source
   readonly protocol: Protocol
   now(): number
+  /** In [0, 1). */
+  random(): number
   /** Rejects once the signal is aborted. */
   sleep(ms: number, signal: AbortSignal): Promise<void>
   readonly observer: PipelineObserver

@@ -24,12 +24,12 @@ const ofSource: Partial<Record<SourceErrorCode, TroubleCode>> = {
   AUTHORIZATION: 'AccessDenied',
   UNKNOWN_TOPIC: 'TopicMissing',
 }
-/** Codes that a catalog on files and the files themselves have in common. */
 const ofFiles: Partial<Record<CatalogErrorCode | StorageErrorCode, TroubleCode>> = {
   DENIED: 'StorageDenied',
   READ_ONLY: 'StorageReadOnly',
   NO_SPACE: 'StorageFull',
 }
+const ofCatalog: typeof ofFiles = { ...ofFiles, DENIED: 'CatalogDenied' }
 
 export class Trouble {
   readonly #now: () => number
@@ -58,7 +58,11 @@ export class Trouble {
 
 function described(error: unknown): Pick<TroubleStatus, 'code' | 'message'> {
   if (error instanceof SourceError) return { code: ofSource[error.code] ?? 'KafkaFailing', message: error.message }
-  if (error instanceof CatalogError) return { code: ofFiles[error.code] ?? 'CatalogFailing', message: error.message }
+  if (error instanceof CatalogError) {
+    // A catalog on files fails as its files do.
+    const of = error.cause instanceof StorageError ? ofFiles : ofCatalog
+    return { code: of[error.code] ?? 'CatalogFailing', message: error.message }
+  }
   if (error instanceof StorageError) return { code: ofFiles[error.code] ?? 'StorageFailing', message: error.message }
   const kind = error instanceof Error ? error.name : typeof error
   return { code: 'Failing', message: `${troubles.Failing} (${kind})` }

@@ -1,12 +1,14 @@
 /**
  * What doctor gathers of a manifest: its Secrets, its tables and brokers through runtime/inspect.ts, and whether this user
- * may write where a run would. It writes nothing and joins no group.
+ * may write to the local folders that a run would. It writes nothing and joins no group.
  */
 import { access, constants } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import type { RuntimeConfiguration } from '../../runtime/contract/configuration.ts'
 import type { Inspection } from '../../runtime/contract/inspection.ts'
-import { CredentialsError, readKafkaCredentials } from '../../runtime/source/credentials.ts'
+import { readCatalogSecret, readS3Credentials } from '../../runtime/lakeCredentials.ts'
+import { CredentialsError } from '../../runtime/secrets.ts'
+import { readKafkaCredentials } from '../../runtime/source/credentials.ts'
 import type { FolderSeen, ManifestSeen, Trouble } from './observations.ts'
 
 export interface ManifestQuestion {
@@ -19,17 +21,17 @@ export interface ManifestQuestion {
 /** Never rejects. */
 export async function inspectManifest(question: ManifestQuestion): Promise<ManifestSeen> {
   const { file, configuration, secretsDirectory } = question
-  const { bootstrapServers, topics, kafkaTls, sasl, catalog } = configuration
+  const { bootstrapServers, topics } = configuration
   const folders = foldersOf(configuration)
   const [inspection, refused] = await Promise.all([inspect(question), Promise.all(folders.map(seeFolder))])
   return {
     file,
     bootstrapServers,
     topics,
-    needsCredentials: kafkaTls !== undefined || sasl !== undefined,
+    needsCredentials: needsCredentials(configuration),
     credentials: credentialsTrouble(configuration, secretsDirectory),
     inspection,
-    warehouse: pathOf(catalog.warehouse!),
+    warehouse: localWarehouse(configuration) ?? null,
     refusedFolders: refused.filter(folder => folder !== undefined),
   }
 }
@@ -46,6 +48,8 @@ async function inspect(question: ManifestQuestion): Promise<Inspection | { reado
 function credentialsTrouble(configuration: RuntimeConfiguration, directory: string | undefined): Trouble | null {
   try {
     readKafkaCredentials(configuration, directory)
+    readCatalogSecret(configuration, directory)
+    readS3Credentials(configuration, directory)
     return null
   } catch (error) {
     if (!(error instanceof CredentialsError)) throw error
@@ -53,13 +57,23 @@ function credentialsTrouble(configuration: RuntimeConfiguration, directory: stri
   }
 }
 
-/** Locations of a filesystem catalog are absolute, and begin with file://. */
-const pathOf = (location: string): string => location.replace(/^file:\/\//, '')
+const needsCredentials = ({ kafkaTls, sasl, catalog, storage }: RuntimeConfiguration): boolean =>
+  [kafkaTls, sasl, catalog.secret, storage.s3?.secret].some(named => named !== undefined)
 
-function foldersOf({ catalog, tables, pendingLocation }: RuntimeConfiguration): readonly string[] {
-  const table = (name: string) => [pathOf(catalog.warehouse!), ...tables.namespace, name].join('/')
+/** Locations in a configuration are absolute; those of local files begin with file://. */
+const pathOf = (location: string | undefined): string | undefined =>
+  location?.startsWith('file://') ? location.slice('file://'.length) : undefined
+
+const localWarehouse = ({ catalog }: RuntimeConfiguration): string | undefined =>
+  catalog.type === 'filesystem' ? pathOf(catalog.warehouse) : undefined
+
+function foldersOf(configuration: RuntimeConfiguration): readonly string[] {
+  const { tables, pendingLocation } = configuration
+  const warehouse = localWarehouse(configuration)
+  const pending = pathOf(pendingLocation)
+  const table = (name: string) => [warehouse, ...tables.namespace, name].join('/')
   const folders = [tables.raw, tables.errors].flatMap(name => [`${table(name)}/metadata`, `${table(name)}/data`])
-  return pendingLocation === undefined ? folders : [...folders, pathOf(pendingLocation)]
+  return [...(warehouse === undefined ? [] : folders), ...(pending === undefined ? [] : [pending])]
 }
 
 /** The folder, or the nearest one above it that is there, where this user may not write to it. */

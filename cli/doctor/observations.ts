@@ -35,12 +35,12 @@ export interface ManifestSeen {
   readonly file: string
   readonly bootstrapServers: readonly string[]
   readonly topics: readonly string[]
-  /** Whether the manifest names any Secret for Kafka. */
+  /** Whether the manifest names any Secret. */
   readonly needsCredentials: boolean
   readonly credentials: Trouble | null
   readonly inspection: Inspection | { readonly unreadable: string }
-  /** Path of the local folder that holds the tables. */
-  readonly warehouse: string
+  /** Path of the local folder that holds the tables; null where S3 does, or a catalog decides. */
+  readonly warehouse: string | null
   /** Those that this user may not write to, although a run would. */
   readonly refusedFolders: readonly FolderSeen[]
 }

@@ -4,6 +4,8 @@
  */
 import { withoutSecrets } from './address.ts'
 
+export { age as ago } from '../columns.ts'
+
 /** In the order of the report. The first, third, fifth and sixth are headings of the guide. */
 export const checkGroups = [
   'Metrics Not Appearing',
@@ -70,14 +72,6 @@ export const counted = (count: number, noun: string): string =>
 export function listed(names: readonly string[], most = 5): string {
   const more = names.length - most
   return names.slice(0, most).join(', ') + (more > 0 ? ` and ${more} more` : '')
-}
-
-/** For people: `12 s`, `5 min`, `3 h`, `4 days`. */
-export function ago(ms: number): string {
-  const seconds = Math.max(0, Math.round(ms / 1000))
-  if (seconds < 120) return `${seconds} s`
-  if (seconds < 7_200) return `${Math.round(seconds / 60)} min`
-  return seconds < 172_800 ? `${Math.round(seconds / 3_600)} h` : `${Math.round(seconds / 86_400)} days`
 }
 
 export const percent = (share: number): string =>

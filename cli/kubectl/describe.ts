@@ -1,6 +1,6 @@
 /** HealthConsumers for people: one line each, or one of them with everything that explains it. Pure. */
+import { aligned } from '../columns.ts'
 import { ago, counted, percent } from '../doctor/report.ts'
-import { aligned } from '../table.ts'
 import { type Consumer, conditionOf, type Event, type Pod, timeOf } from './consumer.ts'
 
 const unknown = '?'

@@ -97,7 +97,7 @@ export const checkpointHealth = (limits: Limits): PanelGroup => ({
     {
       title: 'Commit retries and conflicts',
       description:
-        'Commits tried again, and those that another writer won, within 10 minutes. Good: few; several pods that write one table conflict now and then, which is safe.',
+        'Commits tried again, those that another writer won, requests to the REST catalog or S3 that failed, and failed upkeep, within 10 minutes. Good: few; several pods that write one table conflict now and then, which is safe.',
       queries: [
         {
           expr: countWithin('10m', metrics.commitRetries, 'table'),
@@ -108,6 +108,16 @@ export const checkpointHealth = (limits: Limits): PanelGroup => ({
           expr: countWithin('10m', metrics.commitConflicts, 'table'),
           legend: `conflicts {{table}} ${consumerLegend}`,
           color: 'orange',
+        },
+        {
+          expr: countWithin('10m', metrics.requestFailures, 'backend'),
+          legend: `failed requests {{backend}} ${consumerLegend}`,
+          color: 'red',
+        },
+        {
+          expr: countWithin('10m', metrics.upkeepFailures, 'step'),
+          legend: `failed upkeep {{step}} ${consumerLegend}`,
+          color: 'purple',
         },
       ],
       unit: 'short',

@@ -10,7 +10,7 @@ import {
   topicPartitionKey,
 } from '../kafka.ts'
 import type { CommitContext } from './context.ts'
-import { printErrorsKeys, printRawKeys, type RawKeys } from './keys.ts'
+import { type ErrorsKeys, printErrorsKeys, printRawKeys, type RawKeys } from './keys.ts'
 import type { Located } from './lineage.ts'
 import { auditReadings, type Gaps, nextRawKeys, standing } from './plan.ts'
 import { rollForward } from './rollForward.ts'
@@ -25,6 +25,7 @@ export interface Position {
 
 export interface Audit {
   readonly raw: Located<RawKeys>
+  readonly errors: Located<ErrorsKeys>
   readonly low: OffsetMap
   readonly gaps: Gaps
 }
@@ -36,10 +37,11 @@ export async function audit(context: CommitContext, partitions: readonly TopicPa
   const low = lowOf(await positions.watermarks(partitions))
   const firstApplied = (await loadErrors(context)).keys.appliedSeq
   const raw = await loadRaw(context)
-  const secondApplied = (await loadErrors(context)).keys.appliedSeq
+  const errors = await loadErrors(context)
+  const secondApplied = errors.keys.appliedSeq
   const high = highOf(await positions.watermarks(partitions))
   const readings = { committed, low, firstApplied, raw: raw.keys, secondApplied, high }
-  return { raw, low, gaps: auditReadings(readings, context.settings.onGap) }
+  return { raw, errors, low, gaps: auditReadings(readings, context.settings.onGap) }
 }
 
 type Marks = ReadonlyMap<TopicPartitionKey, { low: number; high: number }>
@@ -53,8 +55,8 @@ export async function takePositions(
   signal: AbortSignal,
 ): Promise<ReadonlyMap<TopicPartitionKey, Position>> {
   return untilSettled(context, 'raw', signal, async () => {
-    const { raw, low, gaps } = await audit(context, partitions)
-    await rollForward(context, raw.keys.pending, signal)
+    const { raw, errors, low, gaps } = await audit(context, partitions)
+    await rollForward(context, raw.keys, signal, { errors })
     if (gaps.size > 0) {
       await recordGaps(context, raw, gaps)
       return undefined
@@ -94,16 +96,16 @@ export async function idleAudit(
   partitions: readonly TopicPartition[],
   signal: AbortSignal,
 ): Promise<boolean> {
-  const { raw, gaps } = await audit(context, partitions)
+  const { raw, errors, gaps } = await audit(context, partitions)
   if (gaps.size > 0) return false
   for (const [key, next] of expected) if (raw.keys.offsets.get(key) !== next) return false
-  await rollForward(context, raw.keys.pending, signal)
+  await rollForward(context, raw.keys, signal, { errors })
   if (raw.head !== raw.own) {
     const request = { ranges: new Map(), last: new Map(), commitId: context.ports.newId(), intent: undefined }
     await appendOwn(context, 'raw', raw, [], printRawKeys(nextRawKeys(raw.keys, request, context.applied)))
   }
-  const errors = await loadErrors(context)
-  if (errors.head !== errors.own)
-    await appendOwn(context, 'errors', errors, [], printErrorsKeys({ ...errors.keys, commitId: context.ports.newId() }))
+  const newest = context.known.errors ?? (await loadErrors(context))
+  if (newest.head !== newest.own)
+    await appendOwn(context, 'errors', newest, [], printErrorsKeys({ ...newest.keys, commitId: context.ports.newId() }))
   return true
 }

@@ -1,6 +1,8 @@
 /**
  * Steps 6 (manifests), 7, 8, 9 and 10: makes a batch durable exactly once, or learns that somebody else did. After any
  * answer but success it loads the table again and lets the offsets in it decide; it deletes nothing, ever.
+ *
+ * Without errors and without a race that is one load and one commit of raw; with errors, as much of their table again.
  */
 import { metadataFolder } from '../iceberg/append.ts'
 import type { DataFile } from '../iceberg/dataFile.ts'
@@ -12,7 +14,7 @@ import type { CommitContext } from './context.ts'
 import { HaltError } from './halt.ts'
 import { printRawKeys, type RawKeys } from './keys.ts'
 import type { Located } from './lineage.ts'
-import { type CommitRequest, nextRawKeys, standing } from './plan.ts'
+import { type CommitRequest, nextRawKeys, refuseBehind, standing } from './plan.ts'
 import { rollForward, writeIntent } from './rollForward.ts'
 import { appendOwn, loadErrors, loadRaw, untilSettled } from './tables.ts'
 
@@ -35,10 +37,12 @@ export async function commitBatch(context: CommitContext, batch: Batch, signal: 
     commitRaw(context, batch, prepared, attempt, signal),
   )
   if (settled === 'moved') return 'moved'
-  const raw = await untilSettled(context, 'raw', signal, () => loadRaw(context))
+  const { keys } = context.known.raw ?? (await untilSettled(context, 'raw', signal, () => loadRaw(context)))
+  signal.throwIfAborted()
   // The batch is durable. An errors table that is away holds nobody up until the cap: the next commit or the idle audit
   // rolls forward what it missed.
-  await rollForward(context, raw.keys.pending, signal, errorsAttempts).catch(rethrowHalt)
+  if (isErrorsTurn(context, keys))
+    await rollForward(context, keys, signal, { attempts: errorsAttempts }).catch(rethrowHalt)
   await context.ports.positions
     .commit(new Map([...batch.ranges].map(([key, range]) => [key, range.end])))
     .catch(() => undefined) // Only lag tools read them (step 10).
@@ -46,26 +50,41 @@ export async function commitBatch(context: CommitContext, batch: Batch, signal: 
 }
 
 const errorsAttempts = 4
+/** A pod that never finds an invalid sample looks at the errors table all the same, lest its loss be noticed too late. */
+const errorsUnseenMs = 30_000
+
+/** Something waits for the errors table, or it was not looked at for a while. */
+const isErrorsTurn = ({ applied, appliedMs, ports }: CommitContext, { pending }: RawKeys): boolean =>
+  pending.some(intent => intent.seq > applied) || ports.now() - appliedMs >= errorsUnseenMs
 
 function rethrowHalt(error: unknown): void {
   if (error instanceof HaltError) throw error
 }
 
+/**
+ * Removal of orphans, ours and that of engines, takes files for waste once they are a day old and in no table: what has
+ * waited for half of that, in a pod that slept or was cut off, is not committed any more but read anew.
+ */
+const maxBatchAgeMs = 12 * 3_600_000
+
 interface Prepared {
+  /** Milliseconds since the epoch. */
+  readonly startedMs: number
   readonly manifests: readonly NewManifest[]
   readonly request: CommitRequest
 }
 
-/** Writes the manifests, which every attempt reuses. */
+/** Writes the manifests, which every attempt reuses; a table that changed since it was known is found by the attempts. */
 async function prepare(context: CommitContext, batch: Batch): Promise<Prepared> {
-  const { table } = await loadRaw(context)
+  const startedMs = context.ports.now()
+  const { table } = context.known.raw ?? (await loadRaw(context))
   const manifests = batch.rawFiles.length === 0 ? [] : [await writeManifest(context, table, batch.rawFiles)]
   const intent =
     batch.errorFiles.length === 0
       ? undefined
-      : await writeIntent(context, (await loadErrors(context)).table, batch.errorFiles)
+      : await writeIntent(context, (context.known.errors ?? (await loadErrors(context))).table, batch.errorFiles)
   const { ranges, last } = batch
-  return { manifests, request: { ranges, last, commitId: context.ports.newId(), intent } }
+  return { startedMs, manifests, request: { ranges, last, commitId: context.ports.newId(), intent } }
 }
 
 async function writeManifest(
@@ -88,12 +107,16 @@ async function commitRaw(
   attempt: number,
   signal: AbortSignal,
 ): Promise<CommitResult | undefined> {
+  // Read before raw: only a raw table that was set back can lie behind it.
+  const { applied } = context
   const raw = await loadRaw(context)
+  refuseBehind(raw.keys.seq, applied)
   const stands = standing(batch.ranges, raw.keys.offsets)
   if (stands === 'mixed') return 'moved'
   // At the first attempt nothing of this batch can be in the table by our doing: the start has moved.
   if (stands === 'durable') return attempt === 0 ? 'moved' : 'committed'
   await keepUnderCap(context, raw, prepared, signal)
+  if (context.ports.now() - prepared.startedMs > maxBatchAgeMs) return 'moved'
   const keys = printRawKeys(nextRawKeys(raw.keys, prepared.request, context.applied))
   await appendOwn(context, 'raw', raw, prepared.manifests, keys)
   return 'committed'
@@ -108,5 +131,5 @@ async function keepUnderCap(
 ): Promise<void> {
   if (prepared.request.intent === undefined) return
   const waiting = raw.keys.pending.filter(intent => intent.seq > context.applied)
-  if (waiting.length >= context.settings.pendingCap) await rollForward(context, raw.keys.pending, signal)
+  if (waiting.length >= context.settings.pendingCap) await rollForward(context, raw.keys, signal)
 }

@@ -2,6 +2,8 @@
 import type { Catalog, TableDefinition, TableIdentifier } from '../iceberg/catalog.ts'
 import type { Storage } from '../iceberg/storage.ts'
 import type { KafkaPositions } from '../source/source.ts'
+import type { ErrorsKeys, RawKeys } from './keys.ts'
+import type { Located } from './lineage.ts'
 
 export interface CommitSettings {
   readonly group: string
@@ -14,6 +16,8 @@ export interface CommitSettings {
   readonly errorsDefinition: TableDefinition
   /** Folder for error files and their manifests; default: beside the errors table, outside both table locations. */
   readonly pendingLocation?: string
+  /** True where a table's credentials, which the catalog vends, end at its own location: the default then lies in it. */
+  readonly isConfined?: (tableLocation: string) => boolean
   /** Most intents that may wait for the errors table; at the cap a raw commit waits for it. */
   readonly pendingCap: number
 }
@@ -52,8 +56,25 @@ export interface CommitContext {
   readonly ports: CommitPorts
   /** Uuids of the tables once seen: from then on a table of another uuid, or none, is a halt. */
   readonly seen: { raw?: string; errors?: string }
+  /**
+   * The tables as they were last loaded, or as a commit of ours left them; absent after whatever failed. Good for what
+   * an old state does no harm to. What is decided on the newest state loads, or asserts it in its commit.
+   */
+  readonly known: { raw?: Located<RawKeys>; errors?: Located<ErrorsKeys> }
   /** Both tables are known to hold our keys. */
   initialised: boolean
   /** Newest applied seq that was read from, or committed to, the errors table. */
   applied: number
+  /** When that was, in milliseconds since the epoch. */
+  appliedMs: number
 }
+
+export const createContext = (settings: CommitSettings, ports: CommitPorts): CommitContext => ({
+  settings,
+  ports,
+  seen: {},
+  known: {},
+  initialised: false,
+  applied: 0,
+  appliedMs: Number.NEGATIVE_INFINITY,
+})

@@ -6,8 +6,8 @@ export class HaltError extends Error {
   readonly code: HaltCode
   readonly fix: string
   /** @param where the table, topic partition or file concerned, with the facts that were compared */
-  constructor(code: HaltCode, where: string) {
-    super(`${halts[code].meaning} · ${where}`)
+  constructor(code: HaltCode, where: string, cause?: unknown) {
+    super(`${halts[code].meaning} · ${where}`, { cause })
     this.code = code
     this.fix = halts[code].fix
   }

@@ -21,6 +21,23 @@ export async function initialise(context: CommitContext, signal: AbortSignal): P
   context.initialised = true
 }
 
+/**
+ * Takes tables that were replaced while this process ran for the two tables again, once their keys name each other: a new
+ * process would take them, too. Creates nothing.
+ */
+export async function recognise(context: CommitContext): Promise<void> {
+  const { group, raw, errors } = context.settings
+  const rawTable = await context.ports.catalog.loadTable(raw)
+  const errorsTable = await context.ports.catalog.loadTable(errors)
+  const rawUuid = rawTable?.['table-uuid']
+  const errorsUuid = errorsTable?.['table-uuid']
+  if (rawTable === undefined || errorsTable === undefined) return
+  const rawKeys = locateRaw(tableLabel(context, 'raw'), group, rawTable)?.keys
+  const errorsKeys = locateErrors(tableLabel(context, 'errors'), group, errorsTable)?.keys
+  if (rawKeys?.errorsUuid === errorsUuid && errorsKeys?.rawUuid === rawUuid)
+    Object.assign(context.seen, { raw: rawUuid, errors: errorsUuid })
+}
+
 /** Loads or creates both tables and remembers their uuids; nothing is created where the other table proves a loss. */
 async function openTables(context: CommitContext): Promise<true> {
   // Errors before and after raw: another pod may create and fill both between two loads, and that is no loss.
@@ -90,6 +107,7 @@ async function initialiseRaw(
     errorsAckedSeq: located?.keys.errorsAckedSeq ?? 0,
     commitId: ports.newId(),
     errorsUuid: context.seen.errors as string,
+    acceptedCommitted: located?.keys.acceptedCommitted,
   }
   const base = { table, head: headOf(table), own: located?.own }
   await appendOwn(context, 'raw', base, [], printRawKeys(keys), [property(context, clusterId)])

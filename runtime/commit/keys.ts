@@ -37,6 +37,8 @@ export interface RawKeys {
   readonly errorsAckedSeq: number
   readonly commitId: string
   readonly errorsUuid: string
+  /** Committed offsets of the group that a person accepted although they are ahead of the table; absent where none. */
+  readonly acceptedCommitted?: OffsetMap
 }
 
 /** Keys of every errors snapshot of ours. */
@@ -92,6 +94,9 @@ export function printRawKeys(keys: RawKeys): Record<string, string> {
     'hc.errors-acked-seq': String(keys.errorsAckedSeq),
     'hc.commit-id': keys.commitId,
     'hc.errors-uuid': keys.errorsUuid,
+    ...(keys.acceptedCommitted && {
+      'hc.accepted-committed': JSON.stringify(byTopic(keys.acceptedCommitted, offset => offset)),
+    }),
   }
 }
 
@@ -107,6 +112,9 @@ export function parseRawKeys(summary: Summary): RawKeys | undefined {
     errorsAckedSeq: integer(summary, 'hc.errors-acked-seq'),
     commitId: text(summary, 'hc.commit-id'),
     errorsUuid: text(summary, 'hc.errors-uuid'),
+    ...(summary['hc.accepted-committed'] !== undefined && {
+      acceptedCommitted: json(summary, 'hc.accepted-committed', value => fromTopics(value, whole)),
+    }),
   }
 }
 

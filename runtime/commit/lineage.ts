@@ -72,7 +72,7 @@ function haltIfDamaged<T>(name: string, locating: () => T): T {
   try {
     return locating()
   } catch (error) {
-    if (error instanceof KeysError) throw new HaltError('LineageBroken', `table ${name}: ${error.message}`)
+    if (error instanceof KeysError) throw new HaltError('KeysDamaged', `table ${name}: ${error.message}`, error)
     throw error
   }
 }

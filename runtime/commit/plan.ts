@@ -11,7 +11,7 @@ export interface Readings {
   readonly committed: OffsetMap
   readonly low: OffsetMap
   readonly firstApplied: number
-  readonly raw: Pick<RawKeys, 'seq' | 'offsets' | 'errorsAckedSeq'>
+  readonly raw: Pick<RawKeys, 'seq' | 'offsets' | 'errorsAckedSeq' | 'acceptedCommitted'>
   readonly secondApplied: number
   readonly high: OffsetMap
 }
@@ -25,13 +25,8 @@ export type Gaps = ReadonlyMap<TopicPartitionKey, OffsetRange>
  */
 export function auditReadings(readings: Readings, onGap: 'Halt' | 'RecordAndContinue'): Gaps {
   const { raw, firstApplied, secondApplied } = readings
-  if (firstApplied > raw.seq)
-    throw new HaltError('RawRolledBack', `errors has applied seq ${firstApplied}, raw stands at ${raw.seq}`)
-  if (raw.errorsAckedSeq > secondApplied)
-    throw new HaltError(
-      'ErrorsRolledBack',
-      `raw saw seq ${raw.errorsAckedSeq} applied, errors stands at ${secondApplied}`,
-    )
+  refuseBehind(raw.seq, firstApplied)
+  refuseRolledBack(raw.errorsAckedSeq, secondApplied)
   const gaps = new Map<TopicPartitionKey, OffsetRange>()
   for (const [key, low] of readings.low) {
     const next = raw.offsets.get(key)
@@ -44,10 +39,22 @@ export function auditReadings(readings: Readings, onGap: 'Halt' | 'RecordAndCont
       gaps.set(key, { start: next, end: low })
     }
     const committed = readings.committed.get(key)
-    if (committed !== undefined && committed > Math.max(next, low))
+    if (committed !== undefined && committed > Math.max(next, low, raw.acceptedCommitted?.get(key) ?? 0))
       throw new HaltError('CommittedAhead', `${key}: committed ${committed}, the table says ${next}`)
   }
   return gaps
+}
+
+/** Errors never applies what raw did not announce: `applied` was read before `rawSeq`. */
+export function refuseBehind(rawSeq: number, applied: number): void {
+  if (applied > rawSeq)
+    throw new HaltError('RawRolledBack', `errors has applied seq ${applied}, raw stands at ${rawSeq}`)
+}
+
+/** What raw saw applied stays applied: `applied` was read after `ackedSeq`. */
+export function refuseRolledBack(ackedSeq: number, applied: number): void {
+  if (ackedSeq > applied)
+    throw new HaltError('ErrorsRolledBack', `raw saw seq ${ackedSeq} applied, errors stands at ${applied}`)
 }
 
 /** What one round of flushing hands to a raw commit. */
@@ -93,7 +100,15 @@ export function nextRawKeys(parent: RawKeys, request: CommitRequest, applied: nu
     last: new Map([...parent.last, ...request.last]),
     errorsAckedSeq: Math.max(parent.errorsAckedSeq, ...dropped.map(intent => intent.seq)),
     commitId: request.commitId,
+    ...stillAhead(parent.acceptedCommitted, offsets),
   }
+}
+
+/** Accepted committed offsets are forgotten once the table has passed them. */
+function stillAhead(accepted: OffsetMap | undefined, offsets: OffsetMap): Pick<RawKeys, 'acceptedCommitted'> {
+  if (accepted === undefined) return {}
+  const kept = new Map([...accepted].filter(([key, offset]) => offset > (offsets.get(key) ?? -1)))
+  return { acceptedCommitted: kept.size === 0 ? undefined : kept }
 }
 
 /** Step 4: the intents that errors has not applied, in order. */

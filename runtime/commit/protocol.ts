@@ -6,10 +6,11 @@ import type { TableMetadata } from '../iceberg/tableMetadata.ts'
 import type { LastRecord, OffsetMap, TopicPartition, TopicPartitionKey } from '../kafka.ts'
 import { idleAudit, type Position, takePositions } from './assign.ts'
 import { type Batch, type CommitResult, commitBatch } from './commitBatch.ts'
-import type { CommitContext, CommitPorts, CommitSettings } from './context.ts'
-import { initialise } from './initialise.ts'
+import { type CommitContext, type CommitPorts, type CommitSettings, createContext } from './context.ts'
+import { HaltError } from './halt.ts'
+import { initialise, recognise } from './initialise.ts'
 import { pendingFolder } from './rollForward.ts'
-import { loadErrors, loadRaw } from './tables.ts'
+import { loadErrors, loadRaw, untilSettled } from './tables.ts'
 
 /** Where the two tables stand, for `/status` and for the writers. */
 export interface TablesState {
@@ -38,21 +39,30 @@ export interface Protocol {
   commit(batch: Batch, signal: AbortSignal): Promise<CommitResult>
   /** Step 11; false means: assign anew. Rejects with HaltError, or with whatever a port rejects with. */
   audit(expected: OffsetMap, partitions: readonly TopicPartition[], signal: AbortSignal): Promise<boolean>
+  /** As the newest of the above left or found them; loaded where that failed. */
   state(): Promise<TablesState>
 }
 
 export function createProtocol(settings: CommitSettings, ports: CommitPorts): Protocol {
-  const context: CommitContext = { settings, ports, seen: {}, initialised: false, applied: 0 }
+  const context = createContext(settings, ports)
   return {
     async assign(partitions, signal) {
-      await initialise(context, signal)
-      return takePositions(context, partitions, signal)
+      try {
+        await initialise(context, signal)
+        const positions = await takePositions(context, partitions, signal)
+        await untilSettled(context, 'raw', signal, () => reachStorage(context))
+        return positions
+      } catch (error) {
+        // The halt stands this once; the next look goes by the tables that are there now.
+        if (error instanceof HaltError && error.code === 'TableReplaced') await recognise(context)
+        throw error
+      }
     },
     commit: (batch, signal) => commitBatch(context, batch, signal),
     audit: (expected, partitions, signal) => idleAudit(context, expected, partitions, signal),
     async state() {
-      const raw = await loadRaw(context)
-      const errors = await loadErrors(context)
+      const raw = context.known.raw ?? (await loadRaw(context))
+      const errors = context.known.errors ?? (await loadErrors(context))
       return {
         rawTable: raw.table,
         errorsTable: errors.table,
@@ -69,6 +79,16 @@ export function createProtocol(settings: CommitSettings, ports: CommitPorts): Pr
       }
     },
   }
+}
+
+/**
+ * Reads what the next commit will read: files that cannot be reached are trouble from the start, not only once there is
+ * something to write.
+ */
+async function reachStorage(context: CommitContext): Promise<true> {
+  const { head } = context.known.raw ?? (await loadRaw(context))
+  await context.ports.storage.read(head['manifest-list'])
+  return true
 }
 
 const newestOf = (lasts: Iterable<LastRecord>): number | undefined => {

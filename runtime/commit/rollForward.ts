@@ -8,20 +8,27 @@ import { readManifest } from '../iceberg/snapshotFiles.ts'
 import { StorageError } from '../iceberg/storage.ts'
 import type { TableMetadata } from '../iceberg/tableMetadata.ts'
 import { currentSchema, currentSpec } from '../iceberg/tables.ts'
-import type { CommitContext } from './context.ts'
+import type { CommitContext, CommitSettings } from './context.ts'
 import { HaltError } from './halt.ts'
-import { type Intent, printErrorsKeys } from './keys.ts'
-import { unapplied } from './plan.ts'
+import { type ErrorsKeys, type Intent, printErrorsKeys, type RawKeys } from './keys.ts'
+import type { Located } from './lineage.ts'
+import { refuseRolledBack, unapplied } from './plan.ts'
 import { appendOwn, loadErrors, untilSettled } from './tables.ts'
 
 /**
  * Folder for error files and manifests that are not committed yet. Outside both table locations, so that no engine's
- * removal of orphan files finds them there.
+ * removal of orphan files finds them there; but for credentials that reach nothing else, whose files only the age that
+ * such a removal waits for protects.
  */
-export function pendingFolder(context: CommitContext, errors: TableMetadata): string {
+export function pendingFolder(
+  { settings }: { readonly settings: Pick<CommitSettings, 'pendingLocation' | 'isConfined'> },
+  errors: TableMetadata,
+): string {
   const table = errors.location.replace(/\/+$/, '')
-  const beside = table.slice(0, table.lastIndexOf('/'))
-  return `${context.settings.pendingLocation ?? `${beside}/_hc_pending`}/${errors['table-uuid']}`
+  const above = table.slice(0, table.lastIndexOf('/'))
+  // Above a table that is a bucket there is nothing.
+  const parent = settings.isConfined?.(table) || above.endsWith(':/') ? table : above
+  return `${settings.pendingLocation ?? `${parent}/_hc_pending`}/${errors['table-uuid']}`
 }
 
 /** Writes the manifest of a batch's error files; from then on any pod can append them. */
@@ -36,15 +43,26 @@ export async function writeIntent(
   return { manifest, length: bytes.length, count: Number(sum(files, file => file.recordCount)) }
 }
 
-/** Appends every intent that errors has not seen, in order, in one commit; resolves with the newest applied seq. */
+export interface RollForwardOptions {
+  /** The errors table as it was read a moment ago: the first attempt builds on it. */
+  readonly errors?: Located<ErrorsKeys>
+  /** Rejects with the last error once as many have failed. */
+  readonly attempts?: number
+}
+
+/**
+ * Appends every intent that errors has not seen, in order, in one commit; resolves with the newest applied seq. Raw was
+ * read before: where errors lost what raw saw applied, this halts, for an append would hide the loss.
+ */
 export async function rollForward(
   context: CommitContext,
-  pending: readonly Intent[],
+  { pending, errorsAckedSeq }: Pick<RawKeys, 'pending' | 'errorsAckedSeq'>,
   signal: AbortSignal,
-  attempts?: number,
+  options: RollForwardOptions = {},
 ): Promise<number> {
-  const attempt = async () => {
-    const errors = await loadErrors(context)
+  const attempt = async (number: number) => {
+    const errors = (number === 0 ? options.errors : undefined) ?? (await loadErrors(context))
+    refuseRolledBack(errorsAckedSeq, errors.keys.appliedSeq)
     const due = unapplied(pending, errors.keys)
     const last = due.at(-1)
     if (last === undefined) return errors.keys.appliedSeq
@@ -55,7 +73,7 @@ export async function rollForward(
     context.applied = last.seq
     return last.seq
   }
-  return untilSettled(context, 'errors', signal, attempt, attempts)
+  return untilSettled(context, 'errors', signal, attempt, options.attempts)
 }
 
 /** The manifest of an intent, once it and every file that it lists are known to be whole; halts where one is not. */
@@ -63,7 +81,7 @@ async function readIntent(context: CommitContext, errors: TableMetadata, intent:
   const { storage } = context.ports
   const { entries } = await readManifest(storage, intent.manifest, intent.length).catch(cause => {
     if (cause instanceof StorageError && (cause.code === 'NOT_FOUND' || cause.code === 'CORRUPT'))
-      throw new HaltError('PendingLost', `manifest of seq ${intent.seq}: ${cause.message}`)
+      throw new HaltError('PendingLost', `manifest of seq ${intent.seq}: ${cause.message}`, cause)
     throw cause
   })
   for (const { file } of entries) {

@@ -14,7 +14,7 @@ import { type Located, locateErrors, locateRaw } from './lineage.ts'
 
 export type Which = 'raw' | 'errors'
 
-export const tableLabel = (context: CommitContext, which: Which): string =>
+export const tableLabel = (context: Pick<CommitContext, 'settings'>, which: Which): string =>
   [...context.settings[which].namespace, context.settings[which].name].join('.')
 
 /** The table, or undefined where there is none and none was ever seen. Halts when a seen table is gone or replaced. */
@@ -28,10 +28,17 @@ export async function loadTable(context: CommitContext, which: Which): Promise<T
     )
   if (table === undefined) return undefined
   const definition = which === 'raw' ? context.settings.rawDefinition : context.settings.errorsDefinition
-  const problems = checkTableLayout(table, definition)
+  const problems = [...checkTableLayout(table, definition), ...pendingProblems(context, table)]
   if (problems.length > 0)
     throw new HaltError('IncompatibleTable', `table ${tableLabel(context, which)}: ${problems.join('; ')}`)
   return table
+}
+
+/** Where a table lies only its catalog says: here is the first place that can tell what configuration could not. */
+function pendingProblems({ settings: { pendingLocation } }: CommitContext, { location }: TableMetadata): string[] {
+  const folder = (of: string) => `${of.replace(/^s3[an]:/, 's3:').replace(/\/+$/, '')}/`
+  if (pendingLocation === undefined || !folder(pendingLocation).startsWith(folder(location))) return []
+  return [`spec.iceberg.storage.pendingLocation ${pendingLocation} lies inside it: choose a folder outside both tables`]
 }
 
 async function loadKnown(context: CommitContext, which: Which): Promise<TableMetadata> {
@@ -42,22 +49,35 @@ async function loadKnown(context: CommitContext, which: Which): Promise<TableMet
 
 /** Step 2 for the raw table. */
 export async function loadRaw(context: CommitContext): Promise<Located<RawKeys>> {
+  context.known.raw = undefined
+  return rememberRaw(context, await loadKnown(context, 'raw'))
+}
+
+function rememberRaw(context: CommitContext, table: TableMetadata): Located<RawKeys> {
   const label = tableLabel(context, 'raw')
-  const located = locateRaw(label, context.settings.group, await loadKnown(context, 'raw'))
+  const located = locateRaw(label, context.settings.group, table)
   if (located === undefined) throw new HaltError('LineageBroken', `table ${label} is no longer initialised`)
   if (context.seen.errors !== undefined && located.keys.errorsUuid !== context.seen.errors)
     throw new HaltError('TableReplaced', `table ${label} belongs to an errors table of uuid ${located.keys.errorsUuid}`)
+  context.known.raw = located
   return located
 }
 
 /** Step 2 for the errors table; remembers what it has applied. */
 export async function loadErrors(context: CommitContext): Promise<Located<ErrorsKeys>> {
+  context.known.errors = undefined
+  return rememberErrors(context, await loadKnown(context, 'errors'))
+}
+
+function rememberErrors(context: CommitContext, table: TableMetadata): Located<ErrorsKeys> {
   const label = tableLabel(context, 'errors')
-  const located = locateErrors(label, context.settings.group, await loadKnown(context, 'errors'))
+  const located = locateErrors(label, context.settings.group, table)
   if (located === undefined) throw new HaltError('LineageBroken', `table ${label} is no longer initialised`)
   if (context.seen.raw !== undefined && located.keys.rawUuid !== context.seen.raw)
     throw new HaltError('TableReplaced', `table ${label} belongs to a raw table of uuid ${located.keys.rawUuid}`)
+  context.known.errors = located
   context.applied = located.keys.appliedSeq
+  context.appliedMs = context.ports.now()
   return located
 }
 
@@ -71,7 +91,8 @@ export interface Base {
 /**
  * One commit of ours: a snapshot with the keys on `main`, the tag moved to it, under the requirements that the table is
  * the same, that main is the head whose keys were checked, and that the tag still names them. A fresh snapshot id each
- * time: repeating an identical body would livelock behind a compaction. Rejects as Catalog.commitTable does.
+ * time: repeating an identical body would livelock behind a compaction. Rejects as Catalog.commitTable does; once it
+ * resolves, `context.known` has the table as this commit left it, where the catalog's answer shows that.
  */
 export async function appendOwn(
   context: CommitContext,
@@ -80,8 +101,9 @@ export async function appendOwn(
   manifests: readonly NewManifest[],
   keys: Readonly<Record<string, string>>,
   also: readonly Update[] = [],
-): Promise<TableMetadata> {
+): Promise<void> {
   const { ports, settings } = context
+  context.known[which] = undefined
   const startedMs = ports.now()
   const snapshot = await prepareAppend({
     storage: ports.storage,
@@ -118,7 +140,11 @@ export async function appendOwn(
   )
   const rows = manifests.reduce((sum, manifest) => sum + Number(manifest.added_rows_count), 0)
   ports.observer.committed(which, rows, ports.now() - startedMs)
-  return table
+  // What else an answer may show, such as somebody's commit on top, only a load is trusted to tell.
+  const isAsLeft = [table.refs.main, table.refs[tag]].every(ref => ref?.['snapshot-id'] === id)
+  if (!isAsLeft || table['table-uuid'] !== base.table['table-uuid']) return
+  if (which === 'raw') rememberRaw(context, table)
+  else rememberErrors(context, table)
 }
 
 const lostRace: ReadonlySet<string> = new Set(['CONFLICT', 'ALREADY_EXISTS'])

@@ -7,6 +7,7 @@ import { durationMs } from '../../crds/fields.ts'
 import type { HealthConsumer } from '../../crds/healthconsumer.ts'
 import type { Problem } from '../../crds/problems.ts'
 import { type FieldPath, fieldName } from '../../crds/schemaPath.ts'
+import { credentialsInProperties } from './catalogProperties.ts'
 
 type Spec = HealthConsumer['spec']
 
@@ -63,6 +64,7 @@ export interface RuntimeConfiguration {
       readonly region?: string
       readonly pathStyle: boolean
       readonly secret?: string
+      readonly serverSideEncryption?: { readonly mode: 'AES256' | 'aws:kms'; readonly kmsKeyId?: string }
     }
   }
   /** Absolute location; without it, beside the errors table. */
@@ -159,6 +161,7 @@ function storagePart(storage: Spec['iceberg']['storage']) {
       ...optional('region', s3.region),
       pathStyle: s3.pathStyle,
       ...optional('secret', s3.secretRef?.name),
+      ...optional('serverSideEncryption', s3.serverSideEncryption),
     },
   }
 }
@@ -194,10 +197,9 @@ const unsupported = (path: FieldPath, what: string, fix: string): Problem => ({
   fix,
 })
 
-/** What the configuration asks for and this version's runtime cannot do; it refuses to run rather than leave it out. */
+/** What the configuration asks for and this version's runtime cannot do, or must not: it refuses to run. */
 export function unsupportedHere(configuration: RuntimeConfiguration): readonly Problem[] {
-  const { catalog, storage, pendingLocation } = configuration
-  const remote = (location: string | undefined) => location?.startsWith('s3://') ?? false
+  const { catalog } = configuration
   const checks: readonly [boolean, FieldPath, string, string][] = [
     [
       configuration.sasl?.mechanism === 'oauthbearer',
@@ -206,29 +208,24 @@ export function unsupportedHere(configuration: RuntimeConfiguration): readonly P
       'use plain, scram-sha-256 or scram-sha-512',
     ],
     [configuration.format === 'avro', ['spec', 'format'], 'avro', 'use json'],
-    [catalog.type === 'rest', ['spec', 'iceberg', 'catalog', 'type'], 'a rest catalog', 'use filesystem'],
-    [
-      catalog.type === 'filesystem' && remote(catalog.warehouse),
-      ['spec', 'iceberg', 'catalog', 'warehouse'],
-      'an s3:// warehouse',
-      'use a path or a file:/// location',
-    ],
     [
       catalog.type === 'filesystem' && Object.keys(catalog.properties).length > 0,
       ['spec', 'iceberg', 'catalog', 'properties'],
       'a property of a filesystem catalog',
       'remove the properties',
     ],
-    [storage.s3 !== undefined, ['spec', 'iceberg', 'storage', 's3'], 'S3', 'remove it and use the local disk'],
     [
-      remote(pendingLocation),
-      ['spec', 'iceberg', 'storage', 'pendingLocation'],
-      'an s3:// location',
-      'use a path or a file:/// location',
+      configuration.maintenance.compaction.enabled,
+      ['spec', 'iceberg', 'maintenance', 'compaction', 'enabled'],
+      'compaction',
+      "set it to false, and rewrite small files with an engine's rewrite_data_files",
     ],
   ]
-  const problems = checks.filter(([found]) => found).map(([, path, what, fix]) => unsupported(path, what, fix))
-  return pendingInsideTable(configuration) ? [...problems, misplacedPending] : problems
+  return [
+    ...checks.filter(([found]) => found).map(([, path, what, fix]) => unsupported(path, what, fix)),
+    ...(catalog.type === 'rest' ? credentialsInProperties(catalog.properties) : []),
+    ...(pendingInsideTable(configuration) ? [misplacedPending] : []),
+  ]
 }
 
 const pendingPath: FieldPath = ['spec', 'iceberg', 'storage', 'pendingLocation']

@@ -7,6 +7,7 @@
  */
 import { haltCodes } from './halts.ts'
 import { reasonsByType } from './reasons.ts'
+import { upkeepSteps } from './upkeep.ts'
 
 export type MetricType = 'counter' | 'gauge' | 'histogram'
 export type MetricUnit =
@@ -24,6 +25,8 @@ export type MetricLabel =
   | 'data_type'
   | 'reason'
   | 'table'
+  | 'backend'
+  | 'step'
   | 'topic'
   | 'partition'
   | 'kind'
@@ -55,6 +58,10 @@ export const otherDataType = 'other'
 export const validationWarnings = ['unit_unchecked', 'long_duration'] as const
 export type ValidationWarning = (typeof validationWarnings)[number]
 
+/** What holds the tables, asked over the network. */
+export const backends = ['catalog', 'storage'] as const
+export type Backend = (typeof backends)[number]
+
 /**
  * Values of the labels that are closed here. `table` and `data_type` are closed by the configuration (the two tables;
  * the known types and `other`), `topic` and `partition` by the assignment.
@@ -63,6 +70,8 @@ export const closedLabelValues = {
   reason: Object.values(reasonsByType).flat(),
   kind: validationWarnings,
   code: haltCodes,
+  backend: backends,
+  step: upkeepSteps,
 } as const satisfies Partial<Record<MetricLabel, readonly string[]>>
 
 export const metrics = {
@@ -274,6 +283,27 @@ export const metrics = {
     unit: 'events',
     labels: ['table'],
     help: 'Commits that another writer won.',
+  },
+  requestFailures: {
+    name: 'iceberg_request_failures_total',
+    type: 'counter',
+    unit: 'events',
+    labels: ['backend'],
+    help: 'Requests to the REST catalog and to S3 that were denied or got no usable answer, repeated ones too.',
+  },
+  upkeepRuns: {
+    name: 'iceberg_upkeep_runs_total',
+    type: 'counter',
+    unit: 'events',
+    labels: ['step'],
+    help: 'Runs of upkeep in the background: of expiry, of metadata files, of orphans. Only one pod does it.',
+  },
+  upkeepFailures: {
+    name: 'iceberg_upkeep_failures_total',
+    type: 'counter',
+    unit: 'events',
+    labels: ['step'],
+    help: 'Those of them that failed; they are tried again.',
   },
   pendingErrorFiles: {
     name: 'iceberg_pending_error_files',

@@ -31,6 +31,10 @@ export interface AppendRequest {
 export const metadataFolder = (table: TableMetadata): string =>
   (table.properties['write.metadata.path'] ?? `${table.location}/metadata`).replace(/\/+$/, '')
 
+/** Folder of the table's data files, without a trailing slash (property `write.data.path`). */
+export const dataFolder = (table: TableMetadata): string =>
+  (table.properties['write.data.path'] ?? `${table.location}/data`).replace(/\/+$/, '')
+
 /**
  * Writes the manifest list (and merged manifests) of a snapshot on top of `parent` and returns the snapshot. Its time is
  * never before the table's last. Every attempt at a commit calls this anew, with a new snapshot id.

@@ -26,15 +26,22 @@ export interface MetricsModes {
 const modeProperty = 'write.metadata.metrics.default'
 const columnProperty = 'write.metadata.metrics.column.'
 
+/**
+ * What says who a person is: bounds would carry it into metadata that outlives the rows. A table that somebody else created
+ * has no modes for them, so only a mode of their own, never the default, may ask for bounds.
+ */
+const identifying: ReadonlySet<string> = new Set(['user_id', 'device_id', 'raw_payload'])
+
 /** The table's modes. One that is not understood keeps counts only: safe for pruning, and it gives no value away. */
 export function metricsModesOf(table: TableMetadata): MetricsModes {
-  const fields = currentSchema(table).fields
+  const byDefault = parseMode(table.properties[modeProperty] ?? 'truncate(16)')
   const columns = new Map<number, MetricsMode>()
-  for (const { id, name } of fields) {
+  for (const { id, name } of currentSchema(table).fields) {
     const text = table.properties[columnProperty + name]
     if (text !== undefined) columns.set(id, parseMode(text))
+    else if (identifying.has(name) && byDefault.keep === 'bounds') columns.set(id, { keep: 'counts' })
   }
-  return { default: parseMode(table.properties[modeProperty] ?? 'truncate(16)'), columns }
+  return { default: byDefault, columns }
 }
 
 function parseMode(text: string): MetricsMode {

@@ -68,6 +68,12 @@ function folderOf(warehouse: string, levels: readonly string[]): string {
 
 const versionFile = /\/v(\d+)(?:\.gz)?\.metadata\.json$/
 
+/** N of `<folder>/vN.metadata.json`, plain or gzip; undefined for every other file. */
+export function metadataVersionOf(folder: string, location: string): number | undefined {
+  const number = Number(versionFile.exec(location)?.[1])
+  return number > 0 && location.lastIndexOf('/') === folder.length ? number : undefined
+}
+
 const plainName = (number: number): string => `v${number}.metadata.json`
 const gzipName = (number: number): string => `v${number}.gz.metadata.json`
 
@@ -104,9 +110,8 @@ export function filesystemCatalog(options: FilesystemCatalogOptions): Catalog {
   async function listNewest(folder: string): Promise<Version | undefined> {
     let newest: Version | undefined
     for await (const { location } of storage.list(folder)) {
-      const number = Number(versionFile.exec(location)?.[1])
-      if (number > (newest?.number ?? 0) && location.lastIndexOf('/') === folder.length)
-        newest = { number, file: location }
+      const number = metadataVersionOf(folder, location)
+      if (number !== undefined && number > (newest?.number ?? 0)) newest = { number, file: location }
     }
     return newest
   }

@@ -147,13 +147,30 @@ function checkReferences(metadata: TableMetadata, file: string): void {
 }
 
 /**
- * Metadata from the bytes of a metadata file, plain or gzip. `current-snapshot-id` −1 (an empty table as older writers
- * spell it) is null, a missing `refs` follows from it.
+ * Whose metadata file of any format version this is; undefined where it does not say.
+ * @throws CatalogError CORRUPT_METADATA
+ */
+export function tableUuidOf(bytes: Uint8Array, file: string): string | undefined {
+  const document = decodeText(bytes, file)
+  const uuid = isObject(document) ? document['table-uuid'] : undefined
+  return typeof uuid === 'string' ? uuid : undefined
+}
+
+/**
+ * Metadata from the bytes of a metadata file, plain or gzip.
  * @param file names the file in errors
  * @throws CatalogError CORRUPT_METADATA, UNSUPPORTED_FORMAT
  */
-export function parseTableMetadata(bytes: Uint8Array, file: string): TableMetadata {
-  const document = decodeText(bytes, file)
+export const parseTableMetadata = (bytes: Uint8Array, file: string): TableMetadata =>
+  tableMetadataOf(decodeText(bytes, file), file)
+
+/**
+ * Metadata from a document of parseJson. `current-snapshot-id` −1 (an empty table as older writers spell it) is null, a
+ * missing `refs` follows from it.
+ * @param file names the document in errors
+ * @throws CatalogError CORRUPT_METADATA, UNSUPPORTED_FORMAT
+ */
+export function tableMetadataOf(document: unknown, file: string): TableMetadata {
   if (!isObject(document)) throw corrupt(file, 'not a JSON object')
   checkVersion(document, file)
   checkFields(document, requiredFields, file, '')

@@ -49,6 +49,8 @@ function applyUpdate(metadata: TableMetadata, update: Update, previousMs: number
       const { action: _, 'ref-name': name, ...ref } = update
       return setRef(metadata, name, ref)
     }
+    case 'remove-snapshot-ref':
+      return removeRef(metadata, update['ref-name'])
     case 'remove-snapshots':
       return removeSnapshots(metadata, new Set(update['snapshot-ids']))
     case 'set-properties':
@@ -89,6 +91,12 @@ function setRef(metadata: TableMetadata, name: string, ref: SnapshotRef): TableM
   return { ...changed, 'current-snapshot-id': id, 'snapshot-log': [...log, entry] }
 }
 
+function removeRef(metadata: TableMetadata, name: string): TableMetadata {
+  if (name === 'main') throw conflict("ref 'main' is to be removed, it must stay")
+  const { [name]: _, ...refs } = metadata.refs
+  return { ...metadata, refs }
+}
+
 function removeSnapshots(metadata: TableMetadata, ids: ReadonlySet<bigint>): TableMetadata {
   for (const [name, ref] of Object.entries(metadata.refs))
     if (ids.has(ref['snapshot-id']))
@@ -113,12 +121,16 @@ function removeSnapshots(metadata: TableMetadata, ids: ReadonlySet<bigint>): Tab
 
 const previousVersionsMax = 100
 
-/** `next` with the file it replaces appended to the metadata log, of which the newest `write.metadata.previous-versions-max` stay. */
+/** How many metadata files before the current one are kept and logged: `write.metadata.previous-versions-max`. */
+export function previousVersionsOf({ properties }: TableMetadata): number {
+  const setting = Number(properties['write.metadata.previous-versions-max'] ?? previousVersionsMax)
+  return Number.isInteger(setting) && setting >= 1 ? setting : previousVersionsMax
+}
+
+/** `next` with the file it replaces appended to the metadata log, of which only the newest stay. */
 export function logPreviousMetadata(next: TableMetadata, previous: TableMetadata, previousFile: string): TableMetadata {
-  const setting = Number(next.properties['write.metadata.previous-versions-max'] ?? previousVersionsMax)
-  const most = Number.isInteger(setting) && setting >= 1 ? setting : previousVersionsMax
   const entry = { 'timestamp-ms': previous['last-updated-ms'], 'metadata-file': previousFile }
-  return { ...next, 'metadata-log': [...next['metadata-log'], entry].slice(-most) }
+  return { ...next, 'metadata-log': [...next['metadata-log'], entry].slice(-previousVersionsOf(next)) }
 }
 
 /** Every field id of the schema, those of map keys and values included. */

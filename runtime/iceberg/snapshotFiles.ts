@@ -1,6 +1,7 @@
 /**
  * Reads what a snapshot is made of: its manifest list, a manifest, its live files. It writes nothing.
  */
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import { AvroError } from './avro.ts'
 import type { ManifestFile } from './dataFile.ts'
 import { openManifest } from './manifest.ts'
@@ -64,6 +65,18 @@ export async function readOpenManifest(storage: Storage, location: string, lengt
 export async function readManifest(storage: Storage, location: string, length?: number): Promise<Manifest> {
   const manifest = await readOpenManifest(storage, location, length)
   return { ...manifest, entries: [...manifest.blocks()].flat() }
+}
+
+/** The entries of a listed manifest, a block at a time and with pauses: a large one must not hold up the process. */
+export async function* manifestEntries(
+  storage: Storage,
+  listed: Pick<ManifestFile, 'manifest_path' | 'manifest_length'>,
+): AsyncGenerator<readonly ManifestEntry[]> {
+  const manifest = await readOpenManifest(storage, listed.manifest_path, listed.manifest_length)
+  for (const entries of manifest.blocks()) {
+    yield entries
+    await nextTurn()
+  }
 }
 
 /** Every live entry of a snapshot, delete files (content above 0) included, its ids and sequence numbers explicit. */

@@ -1,6 +1,6 @@
 /**
- * The port to the files of a table: immutable, named by absolute location (`file:///…`, later `s3://…`).
- * Implementations: localStorage.ts and inMemoryStorage.ts; one contract test runs on both.
+ * The port to the files of a table: immutable, named by absolute location (`file:///…`, `s3://…`).
+ * Implementations: localStorage.ts, s3Storage.ts and inMemoryStorage.ts; one contract test runs on all.
  */
 export interface StoredFile {
   readonly location: string
@@ -23,6 +23,11 @@ export interface Storage {
   list(folder: string): AsyncIterable<StoredFile>
   /** Only upkeep deletes (invariant I5). Deleting what is not there is not an error. */
   delete(location: string): Promise<void>
+  /**
+   * As `delete` of each, where many go together for less. Where it rejects, some of them may be gone, and some that could
+   * be deleted may be there still.
+   */
+  deleteMany?(locations: readonly string[]): Promise<void>
 }
 
 /** A storage that can also replace a small file in one step. Only hints are ever replaced: every other file is immutable. */

@@ -93,5 +93,6 @@ export type Requirement =
 export type Update =
   | { readonly action: 'add-snapshot'; readonly snapshot: Snapshot }
   | ({ readonly action: 'set-snapshot-ref'; readonly 'ref-name': string } & SnapshotRef)
+  | { readonly action: 'remove-snapshot-ref'; readonly 'ref-name': string }
   | { readonly action: 'remove-snapshots'; readonly 'snapshot-ids': readonly bigint[] }
   | { readonly action: 'set-properties'; readonly updates: Readonly<Record<string, string>> }

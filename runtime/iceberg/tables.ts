@@ -110,6 +110,9 @@ const baseProperties: Readonly<Record<string, string>> = {
   'commit.manifest.min-count-to-merge': '100',
   'commit.manifest.target-size-bytes': '8388608',
   'history.expire.max-snapshot-age-ms': '604800000',
+  // A catalog with a server keeps every metadata file for ever otherwise.
+  'write.metadata.delete-after-commit.enabled': 'true',
+  'write.metadata.previous-versions-max': '100',
 }
 
 export const rawDefinition: TableDefinition = { schema: rawSchema, spec: rawSpec, properties: baseProperties }

@@ -3,7 +3,8 @@
  * "Checkpoint" is the contract's word for one round of flush and commit of both tables.
  */
 import type { Registry } from 'prom-client'
-import { metrics } from '../contract/metrics.ts'
+import { type Backend, backends, metrics } from '../contract/metrics.ts'
+import { type UpkeepStep, upkeepSteps } from '../contract/upkeep.ts'
 import { counter, gauge, histogram } from './instruments.ts'
 
 /** Which of the two tables; the label carries its configured bare name. */
@@ -16,6 +17,10 @@ export interface IcebergMetrics {
   writeFailed(table: TableRole): void
   commitRetried(table: TableRole): void
   commitConflict(table: TableRole): void
+  /** A request was denied, or got no usable answer. */
+  requestFailed(backend: Backend): void
+  /** A step of upkeep in the background is over. */
+  upkeepRan(step: UpkeepStep, succeeded: boolean): void
   checkpointCompleted(checkpoint: { readonly durationMs: number; readonly sizeBytes: number }): void
   checkpointFailed(): void
   /** Kafka time (milliseconds since the epoch) of the newest record below the committed offsets; never moves back. */
@@ -40,6 +45,11 @@ export function createIcebergMetrics(
   const failedCheckpoints = counter(metrics.failedCheckpoints, registry)
   const commitRetries = counter(metrics.commitRetries, registry)
   const commitConflicts = counter(metrics.commitConflicts, registry)
+  const requestFailures = counter(metrics.requestFailures, registry)
+  for (const backend of backends) requestFailures.inc({ backend }, 0)
+  const upkeepRuns = counter(metrics.upkeepRuns, registry)
+  const upkeepFailures = counter(metrics.upkeepFailures, registry)
+  for (const step of upkeepSteps) for (const runs of [upkeepRuns, upkeepFailures]) runs.inc({ step }, 0)
   for (const labels of series) {
     for (const labelled of [recordsWritten, writeFailures, commitRetries, commitConflicts]) labelled.inc(labels, 0)
   }
@@ -68,6 +78,11 @@ export function createIcebergMetrics(
     writeFailed: table => writeFailures.inc({ table: tables[table] }),
     commitRetried: table => commitRetries.inc({ table: tables[table] }),
     commitConflict: table => commitConflicts.inc({ table: tables[table] }),
+    requestFailed: backend => requestFailures.inc({ backend }),
+    upkeepRan(step, succeeded) {
+      upkeepRuns.inc({ step })
+      if (!succeeded) upkeepFailures.inc({ step })
+    },
     checkpointCompleted({ durationMs, sizeBytes }) {
       checkpointDuration.set(durationMs)
       checkpointSize.set(sizeBytes)

@@ -82,7 +82,7 @@ test('a Secret that is missing is a problem that is found, not wrong input', asy
   )
   const { named, code } = await checksOf('-f', file, '--timeout', '1', '--secrets-dir', folder)
   assert.equal(code, 3)
-  assert.match(named('Kafka credentials').seen, /spec\.kafka\.sasl\.secretRef/)
+  assert.match(named('credentials').seen, /spec\.kafka\.sasl\.secretRef/)
   assert.equal(named('Kafka brokers').state, 'skipped')
 })
 

@@ -69,7 +69,7 @@ const summary = (objects: readonly KubernetesObject[]) =>
   objects.map(each => `${each.apiVersion} ${each.kind} ${each.metadata.namespace}/${each.metadata.name}`)
 
 suite('examples', () => {
-  for (const name of [...examples, 'quickstart'])
+  for (const name of [...examples, 'quickstart', 'rest-s3-local'])
     test(`${name}.yaml is stored with the defaults that the command knows`, async () => {
       const stored = JSON.parse(await cluster.kubectl('apply', ...dryRun, '-f', fileOf(name))) as KubernetesObject
       assert.equal(stored.kind, kind)

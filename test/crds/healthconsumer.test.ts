@@ -25,7 +25,7 @@ test('the minimal resource gets the documented defaults, and no number of replic
     commit: { interval: '60s', maxRows: 1_000_000, targetFileSizeBytes: 134_217_728, compression: 'zstd' },
     maintenance: {
       snapshotRetention: { maxAge: '7d', maxCount: 2000 },
-      compaction: { enabled: true },
+      compaction: { enabled: false },
       orphanRemoval: { enabled: true, minAge: '7d' },
     },
   })

@@ -19,9 +19,11 @@ const runElsewhere = ['./hack/quickstart', './hack/test']
 const pageRunElsewhere = 'docs/library.md'
 
 const checkout = await mkdtemp(join(tmpdir(), 'docs-'))
-const shownPorts = /\b(?:19092|9249|9090|9093)\b/g
+const shownPorts = /\b(?:19092|19000|18181|9249|9090|9093)\b/g
 const ports: Readonly<Record<string, string>> = {
   19092: String(await freePair()),
+  19000: String(await freePair()),
+  18181: String(await freePair()),
   9249: String(await freePair()),
   9090: String(await freePair()),
   9093: String(await freePair()),
@@ -40,7 +42,7 @@ const stop = `
     tail --pid="$(cat .quickstart/consumer.pid)" -f /dev/null
     rm .quickstart/consumer.pid
   fi
-  for server in prometheus kafka cluster; do
+  for server in prometheus rest-catalog s3 kafka cluster; do
     if [[ -d .quickstart/$server ]]; then ./hack/$server down --dir .quickstart/$server; fi
   done`
 

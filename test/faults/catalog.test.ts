@@ -12,13 +12,13 @@ import type { TroubleCode } from '../../runtime/contract/troubles.ts'
 import { startBroker } from '../kafka/broker.ts'
 import { change, read } from '../readers/readers.ts'
 import { until } from '../until.ts'
-import { verdict } from './exactness.ts'
-import { createFeed, type Feed } from './feed.ts'
+import { allDurable } from './durable.ts'
+import { exact, verdict } from './exactness.ts'
+import { createFeed } from './feed.ts'
 import { createMounts } from './mounts.ts'
 import { createGround, type Ground, type Runtime } from './runtimes.ts'
 
 const payloads = { seed: 5, samplesPerPayload: 3, invalidShare: 0.03 }
-const exact = { lost: 0, doubled: 0, strange: 0, misjudged: 0, examples: [] }
 
 const versionsOf = async (table: string): Promise<readonly number[]> =>
   (await readdir(join(table, 'metadata')))
@@ -83,14 +83,6 @@ const rolledBack =
     await change(table, [{ op: 'rollbackTo', snapshotId: snapshots.at(-2)!.id }])
     return async () => cp(path, metadataFile(table, (await newest(table)).version + 1))
   }
-
-async function allDurable(runtime: Runtime, feed: Feed): Promise<void> {
-  await until(`${feed.records} records to be durable`, async () => {
-    const status = await runtime.status()
-    if (status === undefined || status.pendingErrorIntents > 0) return false
-    return status.partitions.reduce((sum, { committed }) => sum + committed, 0) === feed.records
-  })
-}
 
 async function assertHalted(runtime: Runtime, code: HaltCode): Promise<void> {
   await until(`halt ${code}`, async () => (await runtime.status())?.halt?.code === code)

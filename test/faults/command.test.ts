@@ -6,13 +6,12 @@ import assert from 'node:assert/strict'
 import { after, suite, test } from 'node:test'
 import { startBroker } from '../kafka/broker.ts'
 import { until } from '../until.ts'
-import { verdict } from './exactness.ts'
+import { exact, verdict } from './exactness.ts'
 import { createFeed } from './feed.ts'
 import { createMounts } from './mounts.ts'
 import { createGround, type GroundOptions, type LogLine, type Runtime } from './runtimes.ts'
 
 const payloads = { seed: 9, samplesPerPayload: 4, invalidShare: 0.03 }
-const exact = { lost: 0, doubled: 0, strange: 0, misjudged: 0, examples: [] }
 /** Nothing listens there: port 1 is tcpmux. */
 const nowhere = '127.0.0.1:1'
 /** Longer than any of these tests: nothing here happens because a session ended. */

@@ -11,9 +11,10 @@ import { after, suite, test } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
 import { startBroker } from '../kafka/broker.ts'
 import { until } from '../until.ts'
-import { verdict } from './exactness.ts'
+import { exact, verdict } from './exactness.ts'
 import { createFeed } from './feed.ts'
 import { orphansOf } from './orphans.ts'
+import { createRandom, shuffled } from './random.ts'
 import { createGround, type Ground, type Runtime } from './runtimes.ts'
 import { type Sights, type Target, targets, watchWarehouse } from './sights.ts'
 
@@ -48,24 +49,6 @@ const takeOverSeconds = 30
 
 /** The session timeout and one interval of the dead, and much patience with a busy machine. */
 const restartLimitSeconds = 6 + 1 + 10
-
-/** Numbers in [0, 1), the same for the same seed (mulberry32). */
-function createRandom(seed: number): () => number {
-  let state = seed
-  return () => {
-    state = (state + 0x6d2b79f5) | 0
-    let x = Math.imul(state ^ (state >>> 15), 1 | state)
-    x = (x + Math.imul(x ^ (x >>> 7), 61 | x)) ^ x
-    return ((x ^ (x >>> 14)) >>> 0) / 2 ** 32
-  }
-}
-
-function shuffled<T>(items: readonly T[], random: () => number): T[] {
-  return items
-    .map(item => ({ item, at: random() }))
-    .sort((a, b) => a.at - b.at)
-    .map(({ item }) => item)
-}
 
 type Step = 'random' | 'stop' | Target
 
@@ -212,7 +195,7 @@ suite('killed consumers', async () => {
         const { payloads: read, samples, ...rest } = found
         assert.deepEqual(misbehaviour(ground), [])
         assert.equal(read, feed.payloads)
-        assert.deepEqual(rest, { lost: 0, doubled: 0, strange: 0, misjudged: 0, examples: [] })
+        assert.deepEqual(rest, exact)
       } finally {
         await feed.stop().catch(() => undefined)
         sights.close()

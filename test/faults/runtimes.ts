@@ -12,6 +12,8 @@ import type { RuntimeStatus } from '../../runtime/contract/status.ts'
 import { until } from '../until.ts'
 
 export interface LogLine {
+  /** RFC 3339. */
+  readonly timestamp: string
   readonly level: string
   readonly message: string
   readonly context: Readonly<Record<string, unknown>>
@@ -25,6 +27,7 @@ export interface Ending {
 
 export interface Runtime {
   readonly name: string
+  readonly pid: number
   /** Milliseconds since the epoch. */
   readonly startedMs: number
   readonly logged: readonly LogLine[]
@@ -50,28 +53,38 @@ export interface StartOptions {
   readonly through?: readonly string[]
 }
 
-export interface Ground {
+/** The consumers of one manifest, which is written into the folder. */
+export interface Consumers {
   readonly folder: string
   readonly topic: string
-  readonly warehouse: string
-  readonly rawTable: string
-  readonly errorsTable: string
+  /** The path of the manifest. */
+  readonly manifest: string
   start(name: string, options?: StartOptions): Runtime
   /** `--until-caught-up` to its end. */
   catchUp(options?: StartOptions): Promise<Runtime>
   /** Every one so far, ended ones too. */
   readonly started: readonly Runtime[]
+  /** Ends them all, and removes the folder. */
   clear(): Promise<void>
 }
 
-export interface GroundOptions {
+export interface Ground extends Consumers {
+  readonly warehouse: string
+  readonly rawTable: string
+  readonly errorsTable: string
+}
+
+export interface ConsumersOptions {
   readonly bootstrapServers: string
   readonly topic: string
   /** Default: the name of the topic. Another group on the same tables needs the same warehouse. */
   readonly groupId?: string
-  readonly warehouse?: string
   readonly interval?: string
   readonly sessionTimeout?: string
+}
+
+export interface GroundOptions extends ConsumersOptions {
+  readonly warehouse?: string
 }
 
 const program = join(import.meta.dirname, '../../cli/main.ts')
@@ -79,9 +92,23 @@ const catchUpSeconds = 120
 
 export async function createGround(options: GroundOptions): Promise<Ground> {
   const folder = await mkdtemp(join(tmpdir(), 'faults-'))
-  const { bootstrapServers, topic, groupId = topic, interval = '1s', sessionTimeout = '6s' } = options
   const warehouse = options.warehouse ?? join(folder, 'warehouse')
   await mkdir(warehouse, { recursive: true })
+  return {
+    ...(await createConsumers(folder, options, { catalog: { type: 'filesystem', warehouse } })),
+    warehouse,
+    rawTable: join(warehouse, 'health_db/health_data_raw'),
+    errorsTable: join(warehouse, 'health_db/health_data_errors'),
+  }
+}
+
+/** @param iceberg spec.iceberg but for the interval; @param run further flags of `run` */
+export async function createConsumers(
+  folder: string,
+  { bootstrapServers, topic, groupId = topic, interval = '1s', sessionTimeout = '6s' }: ConsumersOptions,
+  iceberg: object,
+  run: readonly string[] = [],
+): Promise<Consumers> {
   const manifest = join(folder, 'manifest.json')
   const resource = {
     apiVersion: 'healthdata.dev/v1alpha1',
@@ -89,15 +116,16 @@ export async function createGround(options: GroundOptions): Promise<Ground> {
     metadata: { name: topic },
     spec: {
       kafka: { bootstrapServers: [bootstrapServers], topics: [topic], sessionTimeout, groupId },
-      iceberg: { catalog: { type: 'filesystem', warehouse }, commit: { interval } },
+      iceberg: { ...iceberg, commit: { interval } },
     },
   }
   await writeFile(manifest, JSON.stringify(resource))
   const started: Runtime[] = []
 
   function start(name: string, { place = name, flags = [], through = [] }: StartOptions = {}): Runtime {
-    const parameters = ['run', '-f', manifest, '--metrics-port', '0', '--state-dir', join(folder, 'state', place)]
-    const [command, ...rest] = [...through, process.execPath, program, ...parameters, ...flags]
+    const state = join(folder, 'state', place)
+    const parameters = ['run', '-f', manifest, '--metrics-port', '0', '--state-dir', state, ...run, ...flags]
+    const [command, ...rest] = [...through, process.execPath, program, ...parameters]
     const runtime = follow(
       name,
       spawn(command!, rest, { stdio: ['ignore', 'pipe', 'pipe'], cwd: folder, env: environment }),
@@ -109,9 +137,7 @@ export async function createGround(options: GroundOptions): Promise<Ground> {
   return {
     folder,
     topic,
-    warehouse,
-    rawTable: join(warehouse, 'health_db/health_data_raw'),
-    errorsTable: join(warehouse, 'health_db/health_data_errors'),
+    manifest,
     start,
     async catchUp(options = {}) {
       const flags = ['--until-caught-up', '--timeout', String(catchUpSeconds), ...(options.flags ?? [])]
@@ -158,6 +184,7 @@ function follow(name: string, child: ChildProcess): Runtime {
 
   return {
     name,
+    pid: child.pid!,
     startedMs: Date.now(),
     logged,
     complaints,

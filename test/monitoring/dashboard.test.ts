@@ -110,7 +110,7 @@ test('all that the runtime says of itself is shown, but what is shown in another
   )
   assert.deepEqual(
     missing.map(([key]) => key),
-    ['validationSuccess', 'icebergBatchSize', 'recordsIn', 'recordsOut', 'pendingErrorFiles'],
+    ['validationSuccess', 'icebergBatchSize', 'recordsIn', 'recordsOut', 'upkeepRuns', 'pendingErrorFiles'],
   )
 })
 

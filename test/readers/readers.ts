@@ -9,6 +9,15 @@ import { promisify } from 'node:util'
 export const readerNames = ['pyiceberg', 'duckdb', 'java'] as const
 export type ReaderName = (typeof readerNames)[number]
 
+/** A table's folder (as a path) or metadata file, or a table of a REST catalog. */
+export type TablePlace = string | TableOfCatalog
+export interface TableOfCatalog {
+  /** E.g. `health_db.health_data_raw`. */
+  readonly name: string
+  /** Iceberg's own: `uri`, `warehouse`, `s3.endpoint`, `s3.access-key-id`, … */
+  readonly properties: Readonly<Record<string, string>>
+}
+
 /** timestamptz: microseconds since the epoch as decimal text; binary: base64; map: an object. */
 export type Cell = string | number | boolean | null | { readonly [key: string]: string }
 export type Row = Readonly<Record<string, Cell>>
@@ -34,6 +43,8 @@ export type Reading =
   | { readonly op: 'dump'; readonly columns: readonly string[]; readonly path: string; readonly filter?: Filter }
   | { readonly op: 'snapshots' }
   | { readonly op: 'files' }
+  /** By Iceberg Java alone: locations of the manifest lists, manifests and data files of all snapshots. */
+  | { readonly op: 'reachable' }
 
 /** Commits by Iceberg Java. */
 export type Change =
@@ -42,12 +53,28 @@ export type Change =
   | { readonly op: 'rewriteManifests' }
   | { readonly op: 'deleteFiles'; readonly filter: Filter }
   | { readonly op: 'rollbackTo'; readonly snapshotId: string }
+  | { readonly op: 'setCurrent'; readonly snapshotId: string }
+  | { readonly op: 'setRef'; readonly name: string; readonly type: 'tag' | 'branch'; readonly snapshotId?: string }
   | { readonly op: 'expireSnapshots'; readonly olderThanMs: number; readonly retainLast: number }
+  | { readonly op: 'removeOrphans'; readonly olderThanMs: number }
+  | { readonly op: 'addColumn'; readonly name: string; readonly type: string; readonly required?: boolean }
+  | { readonly op: 'updateSpec'; readonly add?: readonly PartitionField[]; readonly remove?: readonly string[] }
   | {
       readonly op: 'updateProperties'
       readonly set?: Readonly<Record<string, string>>
       readonly remove?: readonly string[]
     }
+  /** Of a catalog: `replace` is createOrReplace, and keeps what is left out. */
+  | { readonly op: 'create'; readonly schema: object; readonly spec: object; readonly properties?: Properties }
+  | { readonly op: 'replace'; readonly schema?: object; readonly spec?: object; readonly properties?: Properties }
+  | { readonly op: 'drop' }
+
+type Properties = Readonly<Record<string, string>>
+export interface PartitionField {
+  readonly column: string
+  readonly transform: 'identity' | 'bucket' | 'truncate' | 'hour' | 'day' | 'month'
+  readonly width?: number
+}
 
 export interface SnapshotSeen {
   readonly id: string
@@ -74,6 +101,7 @@ export interface Answers {
   /** Null from DuckDB. */
   snapshots: { readonly snapshots: readonly SnapshotSeen[] } | null
   files: { readonly files: readonly FileSeen[] } | null
+  reachable: { readonly files: readonly string[] }
 }
 export type Answer<R extends Reading> = Answers[R['op']]
 type AnswersTo<R extends readonly Reading[]> = { -readonly [K in keyof R]: Answer<R[K]> }
@@ -84,12 +112,9 @@ const programs = {
 }
 const maxOutputBytes = 1 << 30
 
-/**
- * Runs the operations with each of the readers; the answers are in the order of the operations.
- * @param table a table's folder, as a path
- */
+/** Runs the operations with each of the readers; the answers are in the order of the operations. */
 export async function read<const R extends readonly Reading[]>(
-  table: string,
+  table: TablePlace,
   operations: R,
   readers: readonly ReaderName[] = readerNames,
 ): Promise<Record<ReaderName, AnswersTo<R>>> {
@@ -101,14 +126,18 @@ export async function read<const R extends readonly Reading[]>(
   return { ...fromPython, ...fromJava } as Record<ReaderName, AnswersTo<R>>
 }
 
-/** Commits each change with Iceberg Java, in order. Resolves with the current snapshot's id after each. */
-export async function change(table: string, changes: readonly Change[]): Promise<readonly string[]> {
-  const answers = (await run(programs.java, table, changes)) as { java: readonly { snapshotId: string }[] }
-  return answers.java.map(answer => answer.snapshotId)
+/** Commits each change with Iceberg Java, in order. Resolves with the current snapshot's id after each, '' for none. */
+export async function change(table: TablePlace, changes: readonly Change[]): Promise<readonly string[]> {
+  const answers = (await run(programs.java, table, changes)) as { java: readonly { snapshotId: string | null }[] }
+  return answers.java.map(({ snapshotId }) => snapshotId ?? '')
 }
 
-async function run(program: string, table: string, operations: readonly unknown[], more: readonly string[] = []) {
-  const given = ['--table', table, '--query', '-', ...more]
+async function run(program: string, table: TablePlace, operations: readonly unknown[], more: readonly string[] = []) {
+  const place =
+    typeof table === 'string'
+      ? ['--table', table]
+      : ['--table', table.name, '--properties', JSON.stringify(table.properties)]
+  const given = [...place, '--query', '-', ...more]
   const running = promisify(execFile)(program, given, { maxBuffer: maxOutputBytes })
   running.child.stdin!.end(JSON.stringify(operations))
   const { stdout } = await running

@@ -42,6 +42,23 @@ suite('a round is committed', () => {
     await world.assertExactlyOnce()
   })
 
+  for (const [drawn, ms] of [
+    [0, 9_000],
+    [0.999, 11_000],
+  ] as const)
+    test(`after ${ms} ms where that is what is drawn, so that pods do not commit all at once`, async context => {
+      const world = new PipelineWorld()
+      context.after(() => world.end())
+      world.random = () => drawn
+      world.start()
+      await warmUp(world)
+      world.produce(0, 'a')
+      await world.clock.pass(ms - 300)
+      assert.equal(await world.committed(), 1)
+      await world.clock.pass(600)
+      assert.equal(await world.committed(), 2)
+    })
+
   for (const [what, pipeline] of [
     ['rows', { maxRows: 4 }],
     ['bytes', { maxBufferedBytes: 2 * 4 * rowBytes }],

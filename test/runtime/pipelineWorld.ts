@@ -93,6 +93,8 @@ export class PipelineWorld {
   readonly lake = new Lake()
   readonly clock = new FakeClock()
   readonly kafka = createInMemoryKafka({ maxBatchRecords: 2 })
+  /** What pipelines draw for their jitter; the middle is none. */
+  random = () => 0.5
   /** What every write of a file rejects with. */
   storageError: Error | undefined
   /** What every call of the catalog rejects with. */
@@ -153,6 +155,7 @@ export class PipelineWorld {
           errors: this.writer(() => tables.pendingFolder),
         }),
         now: this.clock.now,
+        random: this.random,
         sleep: this.clock.sleep,
         observer: {
           ...told,

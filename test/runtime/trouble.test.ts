@@ -19,6 +19,8 @@ suite('trouble', () => {
       [new SourceError('CORRUPT_DATA', 'm'), 'KafkaFailing'],
       [new CatalogError('UNAVAILABLE', 'm'), 'CatalogFailing'],
       [new CatalogError('READ_ONLY', 'm'), 'StorageReadOnly'],
+      [new CatalogError('DENIED', 'm'), 'CatalogDenied'],
+      [new CatalogError('DENIED', 'm', new StorageError('DENIED', 'file:///a', 'm')), 'StorageDenied'],
       [new StorageError('NO_SPACE', 'file:///a', 'm'), 'StorageFull'],
       [new StorageError('DENIED', 'file:///a', 'm'), 'StorageDenied'],
       [new StorageError('UNAVAILABLE', 'file:///a', 'm'), 'StorageFailing'],
@@ -47,7 +49,7 @@ suite('trouble', () => {
     trouble.failed('reading', new SourceError('UNREACHABLE', 'broker'))
     trouble.failed('positions', new CatalogError('DENIED', 'denied'))
     const since = (ms: number) => new Date(ms).toISOString()
-    assert.deepEqual(trouble.current, { code: 'StorageDenied', message: 'denied', since: since(1_000) })
+    assert.deepEqual(trouble.current, { code: 'CatalogDenied', message: 'denied', since: since(1_000) })
     trouble.works('positions')
     assert.deepEqual(trouble.current, { code: 'BrokersUnreachable', message: 'broker', since: since(2_000) })
     trouble.works('reading', 'rows')

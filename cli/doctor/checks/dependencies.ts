@@ -7,7 +7,7 @@ import type { FolderSeen, ManifestSeen } from '../observations.ts'
 import { type Check, type CheckOutcomes, counted, defineCheck, listed } from '../report.ts'
 
 const group = 'Kafka, Catalog and Storage'
-const credentials = defineCheck(group, 'Kafka credentials', 'brokers refuse a connection without them')
+const credentials = defineCheck(group, 'credentials', 'brokers, catalog and storage refuse a connection without them')
 const brokers = defineCheck(group, 'Kafka brokers', 'records are read from them')
 const topics = defineCheck(group, 'Kafka topics', 'a topic that does not exist is waited for')
 const catalog = defineCheck(group, 'catalog and tables', 'offsets are kept in the tables: no start without them')
@@ -65,7 +65,7 @@ function checkCatalog({ inspection }: ManifestSeen): Check {
   if ('unreadable' in inspection)
     return catalog.problem(
       inspection.unreadable,
-      'let this user read the warehouse; restore a damaged metadata file from a backup or the version before',
+      'give access to the catalog and the warehouse; restore a damaged metadata file from a backup or the version before',
     )
   const tables = [inspection.tables.raw, inspection.tables.errors]
   const missing = tables.filter(({ location }) => location === null).map(({ name }) => name)
@@ -76,6 +76,7 @@ function checkCatalog({ inspection }: ManifestSeen): Check {
 }
 
 function checkStorage({ warehouse, refusedFolders }: ManifestSeen): Check {
+  if (warehouse === null) return storage.skipped('not local files: a run that cannot write says so in /status.trouble')
   if (refusedFolders.length === 0) return storage.ok(`${warehouse} can be read and written to`)
   const paths = [...new Map(refusedFolders.map(folder => [folder.path, folder])).values()]
   return storage.problem(

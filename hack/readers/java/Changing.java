@@ -10,20 +10,25 @@ import org.apache.iceberg.DataFile;
 import org.apache.iceberg.ExpireSnapshots;
 import org.apache.iceberg.FileFormat;
 import org.apache.iceberg.FileScanTask;
+import org.apache.iceberg.ManageSnapshots;
 import org.apache.iceberg.PartitionKey;
 import org.apache.iceberg.RewriteFiles;
 import org.apache.iceberg.Schema;
 import org.apache.iceberg.Table;
+import org.apache.iceberg.UpdatePartitionSpec;
 import org.apache.iceberg.UpdateProperties;
+import org.apache.iceberg.UpdateSchema;
 import org.apache.iceberg.data.GenericRecord;
 import org.apache.iceberg.data.InternalRecordWrapper;
 import org.apache.iceberg.data.Record;
 import org.apache.iceberg.data.parquet.GenericParquetReaders;
 import org.apache.iceberg.data.parquet.GenericParquetWriter;
 import org.apache.iceberg.expressions.Expressions;
+import org.apache.iceberg.expressions.Term;
 import org.apache.iceberg.io.CloseableIterable;
 import org.apache.iceberg.io.DataWriter;
 import org.apache.iceberg.parquet.Parquet;
+import org.apache.iceberg.types.Type;
 import org.apache.iceberg.types.Types;
 
 /** The operations that commit, each once and as another engine does it. Values are those of the table's schema. */
@@ -36,6 +41,11 @@ class Changing {
       case "deleteFiles" -> table.newDelete()
           .deleteFromRowFilter(Values.filter(operation.get("filter"), table.schema())).commit();
       case "rollbackTo" -> table.manageSnapshots().rollbackTo(operation.get("snapshotId").asLong()).commit();
+      case "setCurrent" -> table.manageSnapshots().setCurrentSnapshot(operation.get("snapshotId").asLong()).commit();
+      case "setRef" -> setRef(table, operation);
+      case "addColumn" -> addColumn(table, operation);
+      case "updateSpec" -> updateSpec(table, operation);
+      case "removeOrphans" -> Reachable.removeOrphans(table, operation.get("olderThanMs").asLong());
       case "expireSnapshots" -> expire(table, operation);
       case "updateProperties" -> updateProperties(table, operation);
       default -> throw new IllegalArgumentException("no such operation");
@@ -68,6 +78,43 @@ class Changing {
       rewrite.addFile(write(table, rows));
     }
     rewrite.commit();
+  }
+
+  private static void setRef(Table table, JsonNode operation) {
+    String name = operation.get("name").asText();
+    boolean isTag = operation.get("type").asText().equals("tag");
+    long id = operation.path("snapshotId").asLong(table.currentSnapshot().snapshotId());
+    ManageSnapshots refs = table.manageSnapshots();
+    (isTag ? refs.createTag(name, id) : refs.createBranch(name, id)).commit();
+  }
+
+  private static void addColumn(Table table, JsonNode operation) {
+    String name = operation.get("name").asText();
+    Type type = Types.fromPrimitiveString(operation.get("type").asText());
+    UpdateSchema update = table.updateSchema();
+    if (operation.path("required").asBoolean()) update.allowIncompatibleChanges().addRequiredColumn(name, type);
+    else update.addColumn(name, type);
+    update.commit();
+  }
+
+  private static void updateSpec(Table table, JsonNode operation) {
+    UpdatePartitionSpec update = table.updateSpec();
+    operation.path("remove").forEach(field -> update.removeField(field.asText()));
+    for (JsonNode field : operation.path("add")) update.addField(term(field));
+    update.commit();
+  }
+
+  private static Term term(JsonNode field) {
+    String column = field.get("column").asText();
+    return switch (field.get("transform").asText()) {
+      case "identity" -> Expressions.ref(column);
+      case "bucket" -> Expressions.bucket(column, field.get("width").asInt());
+      case "truncate" -> Expressions.truncate(column, field.get("width").asInt());
+      case "hour" -> Expressions.hour(column);
+      case "day" -> Expressions.day(column);
+      case "month" -> Expressions.month(column);
+      default -> throw new IllegalArgumentException(field.get("transform") + " is no transform");
+    };
   }
 
   private static void expire(Table table, JsonNode operation) {

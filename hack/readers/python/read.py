@@ -1,9 +1,11 @@
 """Reads an Iceberg table with pyiceberg and with DuckDB.
 
-    read-python --table FOLDER --query OPERATIONS|- [--readers pyiceberg,duckdb]
+    read-python --table FOLDER|NAME --query OPERATIONS|- [--readers pyiceberg,duckdb] [--properties PROPERTIES]
 
 FOLDER is a table's folder, or one metadata file of it; of a folder the highest `metadata/vN.metadata.json` is read,
-whatever version-hint.text says. OPERATIONS, or stdin where it is `-`, is a JSON array, each of
+whatever version-hint.text says. PROPERTIES is a JSON object of Iceberg's own names: uri of a REST catalog (the table is
+then a NAME such as health_db.health_data_raw), warehouse, s3.endpoint, s3.access-key-id, s3.secret-access-key,
+s3.path-style-access, client.region. OPERATIONS, or stdin where it is `-`, is a JSON array, each of
 
     {"op": "count", "filter"?}                    -> {"rows"}; pyiceberg adds "files", the data files it would open
     {"op": "sum", "column", "filter"?}            -> {"rows", "nulls", "sum"}: decimal text, correctly rounded if double
@@ -32,9 +34,11 @@ from urllib.parse import urlparse
 
 import duckdb
 import duckdb_extension_avro
+import duckdb_extension_httpfs
 import duckdb_extension_iceberg
 import pyarrow as pa
 import pyiceberg.expressions as iceberg
+from pyiceberg.catalog import load_catalog
 from pyiceberg.table import StaticTable
 from pyiceberg.types import TimestamptzType
 
@@ -76,8 +80,11 @@ def exact_sum(values):
 class PyIceberg:
     name = "pyiceberg"
 
-    def __init__(self, metadata):
-        self.table = StaticTable.from_metadata(metadata)
+    def __init__(self, table, properties):
+        if "uri" in properties:
+            self.table = load_catalog("catalog", type="rest", **properties).load_table(table)
+        else:
+            self.table = StaticTable.from_metadata(newest_metadata(table), properties)
         self.schema = self.table.schema()
         self.columns = [field.name for field in self.schema.fields]
 
@@ -143,13 +150,21 @@ class PyIceberg:
 class DuckDB:
     name = "duckdb"
 
-    def __init__(self, metadata):
+    def __init__(self, table, properties):
         # The extensions come with their packages: nothing is looked up or downloaded.
         self.connection = duckdb.connect(config={"autoinstall_known_extensions": "false"})
-        for package in (duckdb_extension_avro, duckdb_extension_iceberg):
+        for package in (duckdb_extension_avro, duckdb_extension_httpfs, duckdb_extension_iceberg):
             self.connection.execute(f"LOAD '{extension_file(package)}'")
         self.connection.execute("SET TimeZone = 'UTC'")
-        self.source = f"iceberg_scan({quoted(metadata)})"
+        if "s3.endpoint" in properties:
+            self.connection.execute(f"CREATE SECRET (TYPE s3, {s3_secret(properties)})")
+        if "uri" in properties:
+            warehouse, uri = quoted(properties.get("warehouse", "")), quoted(properties["uri"])
+            self.connection.execute(f"ATTACH {warehouse} AS lake (TYPE iceberg, ENDPOINT {uri}, AUTHORIZATION_TYPE 'none')")
+            namespace, _, name = table.rpartition(".")
+            self.source = f"lake.{identifier(namespace)}.{identifier(name)}"
+        else:
+            self.source = f"iceberg_scan({quoted(newest_metadata(table))})"
         described = self.connection.execute(f"DESCRIBE SELECT * FROM {self.source}").fetchall()
         self.types = {row[0]: row[1] for row in described}
         self.columns = list(self.types)
@@ -194,6 +209,19 @@ class DuckDB:
         if isinstance(value, str):
             return quoted(value)
         return f"CAST({json.dumps(value)} AS {kind})"
+
+
+def s3_secret(properties):
+    endpoint = urlparse(properties["s3.endpoint"])
+    settings = {
+        "KEY_ID": quoted(properties["s3.access-key-id"]),
+        "SECRET": quoted(properties["s3.secret-access-key"]),
+        "REGION": quoted(properties.get("client.region", "us-east-1")),
+        "ENDPOINT": quoted(endpoint.netloc),
+        "USE_SSL": str(endpoint.scheme == "https").lower(),
+        "URL_STYLE": quoted("path" if properties.get("s3.path-style-access") == "true" else "vhost"),
+    }
+    return ", ".join(f"{name} {value}" for name, value in settings.items())
 
 
 def extension_file(package):
@@ -260,13 +288,14 @@ def main():
     arguments.add_argument("--table", required=True)
     arguments.add_argument("--query", required=True)
     arguments.add_argument("--readers", default="pyiceberg,duckdb")
+    arguments.add_argument("--properties", default="{}")
     given = arguments.parse_args()
     operations = json.loads(sys.stdin.read() if given.query == "-" else given.query)
-    metadata = newest_metadata(given.table)
+    properties = json.loads(given.properties)
     answers = {}
     for kind in (PyIceberg, DuckDB):
         if kind.name in given.readers.split(","):
-            reader = kind(metadata)
+            reader = kind(given.table, properties)
             answers[kind.name] = [run(reader, operation) for operation in operations]
     json.dump(answers, sys.stdout, ensure_ascii=False)
     print()

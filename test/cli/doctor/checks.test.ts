@@ -408,7 +408,7 @@ const broken: readonly Case[] = [
     fix: /reachable and writable/,
   },
   {
-    check: 'Kafka credentials',
+    check: 'credentials',
     when: 'a Secret is missing',
     given: withManifest({ credentials: { what: 'Secret login has no file', fix: 'create login/username' } }),
     seen: /Secret login/,

@@ -23,7 +23,10 @@ export const consumer = (changes: Readonly<Record<string, unknown>> = {}): Healt
   parsed(minimalWith(changes))
 
 /** Names of the examples for clusters. */
-export const examples = ['minimal', 'everything', 'keda', 'sasl-tls', 'filesystem', 'paused'] as const
+export const examples = [
+  ...(['minimal', 'everything', 'keda', 'sasl-tls', 'filesystem', 'paused'] as const),
+  ...(['rest-s3', 'glue', 's3-tables', 'polaris', 'nessie', 'lakekeeper'] as const),
+] as const
 
 export const example = (name: string): HealthConsumer =>
   parsed(load(readFileSync(new URL(`../../../examples/${name}.yaml`, import.meta.url), 'utf8')))

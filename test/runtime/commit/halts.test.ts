@@ -151,7 +151,7 @@ suite('TableReplaced', () => {
         ...table,
         snapshots: table.snapshots.map(it => ({ ...it, summary: { ...it.summary, [key]: 'another' } })),
       }))
-      assert.match(await pod.halts('TableReplaced', () => pod.protocol.state()), new RegExp(`db\\.${id.name}.*another`))
+      assert.match(await pod.halts('TableReplaced', () => pod.audit(new Map())), new RegExp(`db\\.${id.name}.*another`))
       if (id === rawTable) await pod.halts('TableReplaced', () => pod.commit(batch))
       undo()
     }
@@ -193,7 +193,7 @@ suite('LineageBroken', () => {
     const pod = scenario.pod()
     await pod.assign()
     const undo = pretend(scenario.lake, rawTable, table => ({ ...table, properties: {}, snapshots: [], refs: {} }))
-    assert.match(await pod.halts('LineageBroken', () => pod.protocol.state()), /db\.raw is no longer initialised/)
+    assert.match(await pod.halts('LineageBroken', () => pod.audit(new Map())), /db\.raw is no longer initialised/)
     undo()
     await goesOn(scenario)
   })
@@ -225,10 +225,63 @@ suite('one table was restored from a backup, tag and all', () => {
     await goesOn(scenario)
   })
 
+  test('ErrorsRolledBack: a pod that does not look around finds it, too, instead of hiding it under its next rows', async () => {
+    const scenario = await consumed(['bad-1'], ['bad-2'], ['c'])
+    const pod = scenario.pod()
+    const positions = await pod.assign()
+    const undo = await restoreOlder(scenario.lake, errorsTable, 1)
+    scenario.produce('health:0', 'bad-3')
+    const batch = await scenario.batch(positions)
+    await pod.halts('ErrorsRolledBack', () => pod.commit(batch))
+    await undo()
+    await goesOn(scenario)
+  })
+
+  test('RawRolledBack: a pod that stood at the very offsets commits nothing on them', async () => {
+    const scenario = await consumed(['a'], ['b'])
+    const pod = scenario.pod()
+    scenario.produce('health:0', 'bad-1')
+    const batch = await scenario.batch(await pod.assign())
+    await scenario.pod().consume()
+    assert.equal(await pod.audit(new Map([['health:0', 3]])), true)
+    const undo = await restoreOlder(scenario.lake, rawTable, 1)
+    const head = headOf(await scenario.lake.load(rawTable))
+    await pod.halts('RawRolledBack', () => pod.commit(batch))
+    assert.deepEqual(headOf(await scenario.lake.load(rawTable)), head)
+    await undo()
+    await goesOn(scenario)
+  })
+
   test('an errors table that lost what raw has not dropped yet is filled again', async () => {
     const scenario = await consumed(['bad-1'], ['bad-2'])
     await restoreOlder(scenario.lake, errorsTable, 1)
     await goesOn(scenario)
+  })
+
+  test('CommittedAhead is no halt where a person has accepted it, until the table has passed it', async () => {
+    const scenario = await consumed(['a'], ['b', 'c'])
+    const undo = await restoreOlder(scenario.lake, rawTable, 1)
+    await scenario.pod().halts('CommittedAhead')
+    const accept = (offset: number) =>
+      pretend(scenario.lake, rawTable, table => ({
+        ...table,
+        snapshots: table.snapshots.map(it => ({
+          ...it,
+          summary: { ...it.summary, 'hc.accepted-committed': `{"health":{"0":${offset}}}` },
+        })),
+      }))
+    let end = accept(2)
+    await scenario.pod().halts('CommittedAhead')
+    end()
+    end = accept(3)
+    const pod = scenario.pod()
+    await pod.commit(await scenario.batch(await pod.assign(), new Map([['health:0', 2]])))
+    end()
+    const { offsets, acceptedCommitted } = await scenario.rawKeys()
+    assert.deepEqual([offsets.get('health:0'), acceptedCommitted?.get('health:0')], [2, 3])
+    await scenario.pod().consume()
+    assert.equal((await scenario.rawKeys()).acceptedCommitted, undefined)
+    await undo()
   })
 
   test('CommittedAhead: Kafka knows of commits that the table lost', async () => {
@@ -355,7 +408,7 @@ test('every halt says what it means, where, and what ends it', () => {
   }
 })
 
-test('LineageBroken: a damaged key or property halts a pod, and is named', async () => {
+test('KeysDamaged: a damaged key or property halts a pod, and is named', async () => {
   const scenario = await consumed(['a'])
   const damages = {
     'hc.offsets': (table: TableMetadata) => ({
@@ -366,7 +419,7 @@ test('LineageBroken: a damaged key or property halts a pod, and is named', async
   }
   for (const [key, damage] of Object.entries(damages)) {
     const undo = pretend(scenario.lake, rawTable, damage)
-    assert.match(await scenario.pod().halts('LineageBroken'), new RegExp(`db\\.raw: ${key} is damaged`))
+    assert.match(await scenario.pod().halts('KeysDamaged'), new RegExp(`db\\.raw: ${key} is damaged`))
     undo()
   }
   await goesOn(scenario)

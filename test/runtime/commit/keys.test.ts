@@ -22,19 +22,23 @@ const byPartition = <T>(value: fc.Arbitrary<T>): fc.Arbitrary<Map<string, T>> =>
     .array(fc.tuple(topic, fc.nat(5000), value), { maxLength: 6 })
     .map(entries => new Map(entries.map(([name, partition, it]) => [`${name}:${partition}`, it])))
 const range = fc.record({ start: whole, end: whole })
-const rawKeys: fc.Arbitrary<RawKeys> = fc.record({
-  seq: whole,
-  offsets: byPartition(whole),
-  pending: fc.array(
-    fc.record({ seq: whole, ranges: byPartition(range), manifest: fc.string(), length: whole, count: whole }),
-    { maxLength: 3 },
-  ),
-  group: fc.string(),
-  last: byPartition(fc.record({ offset: whole, timestampMs: fc.maxSafeInteger(), crc32c: fc.nat(0xffffffff) })),
-  errorsAckedSeq: whole,
-  commitId: fc.uuid(),
-  errorsUuid: fc.uuid(),
-})
+const rawKeys: fc.Arbitrary<RawKeys> = fc.record(
+  {
+    seq: whole,
+    offsets: byPartition(whole),
+    pending: fc.array(
+      fc.record({ seq: whole, ranges: byPartition(range), manifest: fc.string(), length: whole, count: whole }),
+      { maxLength: 3 },
+    ),
+    group: fc.string(),
+    last: byPartition(fc.record({ offset: whole, timestampMs: fc.maxSafeInteger(), crc32c: fc.nat(0xffffffff) })),
+    errorsAckedSeq: whole,
+    commitId: fc.uuid(),
+    errorsUuid: fc.uuid(),
+    acceptedCommitted: byPartition(whole),
+  },
+  { requiredKeys: ['seq', 'offsets', 'pending', 'group', 'last', 'errorsAckedSeq', 'commitId', 'errorsUuid'] },
+)
 const errorsKeys: fc.Arbitrary<ErrorsKeys> = fc.record({ appliedSeq: whole, rawUuid: fc.uuid(), commitId: fc.uuid() })
 const initialised: fc.Arbitrary<Initialised> = fc.record({
   group: fc.string(),

@@ -5,12 +5,13 @@
 import { parseErrorsKeys, parseRawKeys, tagName } from '../../../runtime/commit/keys.ts'
 import type { Catalog, TableIdentifier } from '../../../runtime/iceberg/catalog.ts'
 import type { DataFile } from '../../../runtime/iceberg/dataFile.ts'
+import type { FilesystemCatalogOptions } from '../../../runtime/iceberg/filesystemCatalog.ts'
 import { inMemoryCatalog } from '../../../runtime/iceberg/inMemoryCatalog.ts'
 import { inMemoryStorage } from '../../../runtime/iceberg/inMemoryStorage.ts'
 import { describeManifest, encodeManifest } from '../../../runtime/iceberg/manifest.ts'
 import { encodeManifestList } from '../../../runtime/iceberg/manifestList.ts'
 import { liveDataFiles } from '../../../runtime/iceberg/snapshotFiles.ts'
-import type { Storage } from '../../../runtime/iceberg/storage.ts'
+import type { ReplacingStorage } from '../../../runtime/iceberg/storage.ts'
 import type { Snapshot, TableMetadata, Update } from '../../../runtime/iceberg/tableMetadata.ts'
 import { currentSchema, currentSpec } from '../../../runtime/iceberg/tables.ts'
 
@@ -20,21 +21,25 @@ export const errorsTable: TableIdentifier = { namespace: ['db'], name: 'errors' 
 export const tag = tagName(group)
 
 export class Lake {
-  readonly storage: Storage
+  readonly storage: ReplacingStorage
   readonly catalog: Catalog
   private clockMs = 1_700_000_000_000
   private ids = 0
 
-  constructor() {
+  /** @param catalogOf the kind of catalog, given what all kinds take */
+  constructor(catalogOf: (options: FilesystemCatalogOptions) => Catalog = inMemoryCatalog) {
     this.storage = inMemoryStorage(() => this.clockMs)
-    this.catalog = numberingSnapshots(
-      inMemoryCatalog({ warehouse: 'memory:///w', now: () => this.now(), newUuid: () => this.newId() }),
-    )
+    const options = { warehouse: 'memory:///w', now: () => this.now(), newUuid: () => this.newId() }
+    this.catalog = numberingSnapshots(catalogOf({ ...options, storage: this.storage }))
   }
 
   readonly now = (): number => this.clockMs++
   readonly newId = (): string => `id-${this.ids++}`
   readonly newSnapshotId = (): bigint => BigInt(++this.ids)
+
+  pass(ms: number): void {
+    this.clockMs += ms
+  }
 
   async load(id: TableIdentifier): Promise<TableMetadata> {
     const table = await this.catalog.loadTable(id)
@@ -94,7 +99,7 @@ export class Lake {
     const head = table && headOf(table)
     const rows = await this.rows(id)
     if (table === undefined || head === undefined || rows.length === 0) return false
-    const file = await this.writeFile(`${table.location}/data/compacted-${this.newId()}`, rows)
+    const file = await this.writeFile(`${table.location}/data/compacted-${this.newId()}.parquet`, rows)
     const bytes = encodeManifest([file], { schema: currentSchema(table), spec: currentSpec(table) })
     const location = `${table.location}/metadata/${this.newId()}.avro`
     await this.storage.create(location, bytes)

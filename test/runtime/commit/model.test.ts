@@ -32,4 +32,5 @@ function property(name: string, options: WorldOptions, runs: number): void {
 property('one pod, one partition', { pods: 1, partitions: 1 }, 60)
 property('two pods, two partitions', { pods: 2, partitions: 2 }, 120)
 property('three pods, two partitions: one pod is always without work', { pods: 3, partitions: 2 }, 40)
+property('rollbacks are ended by going a way out', { pods: 2, partitions: 2, recover: true }, 60)
 property('gaps are recorded and passed', { pods: 2, partitions: 2, onGap: 'RecordAndContinue' }, 60)

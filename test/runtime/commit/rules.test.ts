@@ -109,6 +109,21 @@ suite('the order of the reads when positions are taken', () => {
 })
 
 suite('a commit of raw', () => {
+  test('never brings files that have waited for so long that they may have been taken for waste', async () => {
+    const scenario = new Scenario()
+    const pod = scenario.pod()
+    const positions = await pod.assign()
+    scenario.produce('health:0', 'a', 'bad-1')
+    const batch = await scenario.batch(positions)
+    pod.before('commit raw', async () => {
+      scenario.lake.pass(13 * 3_600_000)
+      return unavailable()
+    })
+    assert.equal(await pod.commit(batch), 'moved')
+    await pod.consume()
+    await scenario.assertExactlyOnce()
+  })
+
   test('fails where main was rolled back to the very head that it was built on', async () => {
     const scenario = new Scenario()
     scenario.produce('health:0', 'a')

@@ -154,11 +154,12 @@ const defaults: CommitSettings = {
 }
 
 export class Scenario {
-  readonly lake = new Lake()
+  readonly lake: Lake
   readonly kafka: SimulatedKafka
   private readonly produced: string[] = []
 
-  constructor(partitions = 1) {
+  constructor(partitions = 1, lake = new Lake()) {
+    this.lake = lake
     this.kafka = new SimulatedKafka('health', partitions)
   }
 

@@ -5,7 +5,7 @@
  * delete. An exhausted tape is a kind world: everything succeeds in turn. Same tape, same run.
  */
 import assert from 'node:assert/strict'
-import type { CommitPorts } from '../../../runtime/commit/context.ts'
+import type { CommitPorts, CommitSettings } from '../../../runtime/commit/context.ts'
 import { HaltError } from '../../../runtime/commit/halt.ts'
 import { parseErrorsKeys, parseRawKeys } from '../../../runtime/commit/keys.ts'
 import { createProtocol, type Protocol } from '../../../runtime/commit/protocol.ts'
@@ -14,6 +14,8 @@ import { CatalogError, type TableIdentifier } from '../../../runtime/iceberg/cat
 import type { DataFile } from '../../../runtime/iceberg/dataFile.ts'
 import { errorsDefinition, rawDefinition } from '../../../runtime/iceberg/tables.ts'
 import { type LastRecord, type OffsetRange, parseTopicPartitionKey } from '../../../runtime/kafka.ts'
+import { createRecovery, RecoverError } from '../../../runtime/recover/recover.ts'
+import { type Choice, isRefusal } from '../../../runtime/recover/way.ts'
 import { ancestors, errorsTable, group, headOf, Lake, rawTable, tag, taggedOf } from './lake.ts'
 import { markOf, SimulatedKafka } from './simulatedKafka.ts'
 
@@ -39,6 +41,15 @@ export interface WorldOptions {
   readonly pods: number
   readonly partitions: number
   readonly onGap?: 'Halt' | 'RecordAndContinue'
+  /** A person ends rollbacks by going a way out, instead of undoing them by hand. */
+  readonly recover?: boolean
+}
+
+const choicesByFlag: Readonly<Record<string, Choice>> = {
+  '--undo raw': { way: 'undo', table: 'raw' },
+  '--undo errors': { way: 'undo', table: 'errors' },
+  '--accept-rollback raw': { way: 'accept-rollback', table: 'raw' },
+  '--accept-rollback errors': { way: 'accept-rollback', table: 'errors' },
 }
 
 const died = new Error('the pod died')
@@ -63,6 +74,8 @@ export class World {
   private ruleVersion = 0
   private favoured: Pod | undefined
   private rolledBackOnce = false
+  /** Who goes the ways out; never more than one at a time. */
+  private person: Pod | undefined
   private readonly tape: readonly number[]
   private readonly options: WorldOptions
 
@@ -90,7 +103,7 @@ export class World {
     for (let i = 0; i < 3; i++) for (const key of this.kafka.partitions.keys()) this.produce(key)
     while (!this.exhausted) await this.step()
     for (const attempt of this.late.splice(0)) await attempt().catch(() => undefined)
-    await this.undoRollbacks()
+    await this.endRollbacks()
     for (let step = 0; ; step++) {
       await this.step()
       if (step % 20 === 0 && (await this.isDone())) break
@@ -105,7 +118,7 @@ export class World {
     const kind = this.draw(60)
     if (kind >= 48) await this.disturb(kind - 48)
     // A rollback that lasts is only a halt.
-    if (this.rolledBack.size > 0 && this.draw(12) === 0) await this.undoRollbacks()
+    if (this.rolledBack.size > 0 && this.draw(12) === 0) await this.endRollbacks()
     this.favour()
     const waiting = this.gates.filter(gate => gate.pod === undefined || !gate.pod.dead)
     const favoured = waiting.filter(gate => gate.pod === this.favoured)
@@ -142,7 +155,7 @@ export class World {
       case 7:
         return this.rollBack(this.draw(2) === 0 ? rawTable : errorsTable)
       case 8:
-        return this.undoRollbacks()
+        return this.endRollbacks()
       case 9:
         this.ruleVersion++
         return
@@ -195,6 +208,8 @@ export class World {
 
   /** Retention deletes records; under Halt only what is in the table already. */
   private async retain(key: string): Promise<void> {
+    // What is read again must be there.
+    if (this.options.recover) return
     const log = this.kafka.log(key)
     const durable = (await this.rawOffsets())?.get(key) ?? 0
     const limit = this.options.onGap === 'RecordAndContinue' ? log.high : Math.min(durable, log.high)
@@ -234,6 +249,46 @@ export class World {
     this.note(`rollback of ${id.name}`)
   }
 
+  private async endRollbacks(): Promise<void> {
+    if (!this.options.recover) return this.undoRollbacks()
+    if (this.rolledBack.size === 0 || this.person !== undefined) return
+    const person: Pod = { name: 'person', dead: false, halts: [], partitions: [], epoch: 0, caughtUp: false }
+    this.person = person
+    void this.goWays(person).catch(error => {
+      this.failure ??= error
+    })
+  }
+
+  /** Goes one of the ways that are offered, and another, until nothing is wrong. */
+  private async goWays(person: Pod): Promise<void> {
+    const { kafka } = this
+    const positions = { ...this.portsOf(person).positions, commit: () => assert.fail('recovery committed offsets') }
+    const recordAt = async ({ topic, partition }: { topic: string; partition: number }, offset: number) =>
+      kafka.log(`${topic}:${partition}`).records.find(record => record.offset === offset)
+    const recovery = createRecovery(this.settings, { ...this.portsOf(person), positions, recordAt })
+    for (;;) {
+      await this.gate(person, 'looks', async () => undefined)
+      try {
+        const offers = await recovery.offers()
+        this.note(`ways: ${offers.map(offer => (isRefusal(offer) ? `(${offer.flag})` : offer.flag)).join(', ')}`)
+        const choices = offers.flatMap(offer => (isRefusal(offer) ? [] : (choicesByFlag[offer.flag] ?? [])))
+        if (choices.length === 0) {
+          assert.deepEqual(offers, [], 'no way is left')
+          break
+        }
+        const choice = choices[this.draw(choices.length)]!
+        this.note(`person goes ${JSON.stringify(choice)}`)
+        await recovery.go(choice, new AbortController().signal)
+      } catch (error) {
+        // Refused on a second look, or a port failed: another look.
+        if (!(error instanceof RecoverError || error instanceof CatalogError)) throw error
+        this.note(`person: ${error.message}`)
+      }
+    }
+    this.rolledBack.clear()
+    this.person = undefined
+  }
+
   private async undoRollbacks(): Promise<void> {
     for (const [name, { head, to }] of this.rolledBack) {
       const id = name === rawTable.name ? rawTable : errorsTable
@@ -247,21 +302,22 @@ export class World {
 
   // ---- a pod
 
+  private get settings(): CommitSettings {
+    return {
+      group,
+      topics: [topic],
+      startFrom: 'earliest',
+      onGap: this.options.onGap ?? 'Halt',
+      raw: rawTable,
+      errors: errorsTable,
+      rawDefinition,
+      errorsDefinition,
+      pendingCap: 3,
+    }
+  }
+
   private async live(pod: Pod): Promise<void> {
-    const protocol = createProtocol(
-      {
-        group,
-        topics: [topic],
-        startFrom: 'earliest',
-        onGap: this.options.onGap ?? 'Halt',
-        raw: rawTable,
-        errors: errorsTable,
-        rawDefinition,
-        errorsDefinition,
-        pendingCap: 3,
-      },
-      this.portsOf(pod),
-    )
+    const protocol = createProtocol(this.settings, this.portsOf(pod))
     const signal = new AbortController().signal
     let cursors: Map<string, Cursor> | undefined
     let round = newRound()
@@ -432,6 +488,7 @@ export class World {
         case 5: // applied, and the pod dies before it hears of it
           await call()
           if (this.pods.includes(pod)) this.crash(this.pods.indexOf(pod))
+          else if (pod === this.person) this.person = undefined
           throw died
         default:
           return call()
@@ -449,6 +506,10 @@ export class World {
 
   private async isDone(): Promise<boolean> {
     if (this.failure !== undefined) throw this.failure
+    if (this.rolledBack.size > 0) {
+      await this.endRollbacks()
+      return false
+    }
     if (!this.pods.every(pod => pod.caughtUp && pod.epoch === this.assignmentEpoch)) return false
     const offsets = await this.rawOffsets()
     for (const [key, log] of this.kafka.partitions) if ((offsets?.get(key) ?? -1) < log.high) return false

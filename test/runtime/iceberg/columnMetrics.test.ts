@@ -91,3 +91,15 @@ test('metrics modes are the table’s, by its present column names', () => {
   assert.deepEqual(modes.columns.get(16), { keep: 'counts' })
   assert.deepEqual(metricsModesOf({ ...table, properties: {} }).default, { keep: 'bounds', truncate: 16 })
 })
+
+test('who a person is stays out of metadata, unless a column of its own says so', () => {
+  const table = tableOf(rawDefinition)
+  const modes = (properties: Record<string, string>) => metricsModesOf({ ...table, properties }).columns
+  assert.deepEqual(
+    [...modes({})],
+    [1, 2].map(id => [id, { keep: 'counts' }]),
+  )
+  assert.deepEqual([...modes({ 'write.metadata.metrics.default': 'none' })], [])
+  const asked = modes({ 'write.metadata.metrics.column.device_id': 'full' })
+  assert.deepEqual(asked.get(1), { keep: 'bounds', truncate: Number.POSITIVE_INFINITY })
+})

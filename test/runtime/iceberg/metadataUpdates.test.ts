@@ -106,6 +106,18 @@ test('removal takes the log before it and statistics along, and never a snapshot
   )
 })
 
+test('a ref is removed, and its snapshot can be removed with it; main cannot', () => {
+  const tagged = applyUpdates(second, [tag('old', 11n)], 3000)
+  const remove: Update = { action: 'remove-snapshots', 'snapshot-ids': [11n] }
+  assert.throws(() => applyUpdates(tagged, [remove], 4000), conflict(/ref 'old' names it/))
+  const without = applyUpdates(tagged, [{ action: 'remove-snapshot-ref', 'ref-name': 'old' }, remove], 4000)
+  assert.deepEqual([Object.keys(without.refs), without.snapshots.length], [['main'], 1])
+  assert.throws(
+    () => applyUpdates(second, [{ action: 'remove-snapshot-ref', 'ref-name': 'main' }], 4000),
+    conflict(/it must stay/),
+  )
+})
+
 test('history before a removed snapshot is no history any more', () => {
   const third = applyUpdates(second, appended(snapshotOf(3, 13n, 3000)), 3000)
   const removed = applyUpdates(third, [{ action: 'remove-snapshots', 'snapshot-ids': [12n] }], 3000)

@@ -4,11 +4,8 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, suite, test } from 'node:test'
-import {
-  CredentialsError,
-  type CredentialsErrorCode,
-  readKafkaCredentials,
-} from '../../../runtime/source/credentials.ts'
+import { CredentialsError, type CredentialsErrorCode } from '../../../runtime/secrets.ts'
+import { readKafkaCredentials } from '../../../runtime/source/credentials.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'secrets-'))
 after(() => rmSync(folder, { recursive: true }))

@@ -57,7 +57,12 @@ async function runOver(records: number): Promise<Run> {
   const metrics = createMetrics({ version: '1.2.3', tables, dataTypes: Object.keys(dataTypes), now })
   const logger = getLogger('runtime')
   const observers = createObservers({ metrics, logger, tables: { namespace: 'db', ...tables }, now })
-  const { positions, classify } = createParts({ configuration, metrics, observers, stateDirectory: '/nonexistent' })
+  const { positions, classify } = await createParts({
+    configuration,
+    metrics,
+    observers,
+    stateDirectory: '/nonexistent',
+  })
   const writing = {
     storage: world.lake.storage,
     compression: { name: 'none' as const },
@@ -76,6 +81,7 @@ async function runOver(records: number): Promise<Run> {
         errors: errorsTableWriter({ ...writing, table: errorsTable, folder: pendingFolder }),
       }),
       now,
+      random: () => 0.5,
       sleep,
       observer: observers.pipeline,
     },

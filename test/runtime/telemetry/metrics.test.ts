@@ -67,6 +67,9 @@ const contract = [
   ['iceberg_last_commit_timestamp_seconds', 'gauge', ''],
   ['iceberg_commit_retries_total', 'counter', 'table'],
   ['iceberg_commit_conflicts_total', 'counter', 'table'],
+  ['iceberg_request_failures_total', 'counter', 'backend'],
+  ['iceberg_upkeep_runs_total', 'counter', 'step'],
+  ['iceberg_upkeep_failures_total', 'counter', 'step'],
   ['iceberg_pending_error_files', 'gauge', ''],
   ['iceberg_pending_error_age_seconds', 'gauge', ''],
   ['kafka_rebalances_total', 'counter', ''],
@@ -282,6 +285,9 @@ describe('Iceberg', () => {
     metrics.iceberg.commitRetried('raw')
     metrics.iceberg.commitConflict('raw')
     metrics.iceberg.checkpointCompleted({ durationMs: 1234, sizeBytes: 5678 })
+    metrics.iceberg.requestFailed('storage')
+    metrics.iceberg.upkeepRan('expiry', true)
+    metrics.iceberg.upkeepRan('orphans', false)
     metrics.iceberg.checkpointFailed()
     const { samples } = await scrape(metrics)
     const expected = {
@@ -297,6 +303,12 @@ describe('Iceberg', () => {
       'iceberg_write_failures_total{table="health_data_errors"}': 1,
       'iceberg_commit_retries_total{table="health_data_raw"}': 1,
       'iceberg_commit_conflicts_total{table="health_data_raw"}': 1,
+      'iceberg_request_failures_total{backend="storage"}': 1,
+      'iceberg_request_failures_total{backend="catalog"}': 0,
+      'iceberg_upkeep_runs_total{step="expiry"}': 1,
+      'iceberg_upkeep_runs_total{step="orphans"}': 1,
+      'iceberg_upkeep_failures_total{step="expiry"}': 0,
+      'iceberg_upkeep_failures_total{step="orphans"}': 1,
       flink_jobmanager_job_lastCheckpointDuration: 1234,
       flink_jobmanager_job_lastCheckpointSize: 5678,
       flink_jobmanager_job_numberOfFailedCheckpoints: 1,

@@ -1,0 +1,66 @@
+/**
+ * How a consumer shows itself to the REST catalog and to S3, by the Secrets that its configuration names. Read anew
+ * whenever it is asked, so that a rotated secret is taken up. No content ever gets into a message.
+ */
+import type { RuntimeConfiguration } from './contract/configuration.ts'
+import { CredentialsError, readKey, readOptionalKey, withoutLineEnd } from './secrets.ts'
+
+export interface S3Credentials {
+  readonly accessKeyId: string
+  readonly secretAccessKey: string
+  /** Of temporary credentials. */
+  readonly sessionToken?: string
+}
+
+/** What a catalog's Secret may hold; those of AWS sign the requests to a catalog that wants SigV4. */
+const catalogKeys = ['token', 'clientId', 'clientSecret', 'accessKeyId', 'secretAccessKey', 'sessionToken'] as const
+
+/** A key of the list needs its partner. */
+const partners: readonly (readonly [string, string])[] = [
+  ['clientId', 'clientSecret'],
+  ['accessKeyId', 'secretAccessKey'],
+]
+
+type Configured = Pick<RuntimeConfiguration, 'catalog' | 'storage'>
+
+/** Keys and contents of the catalog's Secret; undefined where none is named. Throws CredentialsError. */
+export function readCatalogSecret(
+  { catalog }: Pick<Configured, 'catalog'>,
+  directory: string | undefined,
+): Readonly<Record<string, string>> | undefined {
+  if (catalog.secret === undefined) return undefined
+  const secret = { directory, field: 'spec.iceberg.catalog.secretRef', name: catalog.secret }
+  const found: Record<string, string> = {}
+  for (const key of catalogKeys) {
+    const text = readOptionalKey(secret, key)
+    if (text !== undefined) found[key] = withoutLineEnd(text)
+  }
+  const half = partners.find(pair => pair.filter(key => key in found).length === 1)
+  if (half !== undefined || Object.keys(found).length === 0)
+    throw new CredentialsError(
+      'MISSING_SECRET',
+      secret.field,
+      half === undefined
+        ? `Secret ${secret.name} has no key that a catalog takes in ${directory}/${secret.name}`
+        : `Secret ${secret.name} has one of ${half.join(' and ')} alone in ${directory}/${secret.name}`,
+      half === undefined
+        ? 'give it a key token, or clientId and clientSecret, or accessKeyId and secretAccessKey'
+        : `give it both`,
+    )
+  return found
+}
+
+/** Undefined where no Secret is named: the environment, the pod's identity or the machine's then decide. */
+export function readS3Credentials(
+  { storage }: Pick<Configured, 'storage'>,
+  directory: string | undefined,
+): S3Credentials | undefined {
+  if (storage.s3?.secret === undefined) return undefined
+  const secret = { directory, field: 'spec.iceberg.storage.s3.secretRef', name: storage.s3.secret }
+  const sessionToken = readOptionalKey(secret, 'sessionToken')
+  return {
+    accessKeyId: withoutLineEnd(readKey(secret, 'accessKeyId')),
+    secretAccessKey: withoutLineEnd(readKey(secret, 'secretAccessKey')),
+    ...(sessionToken !== undefined && { sessionToken: withoutLineEnd(sessionToken) }),
+  }
+}

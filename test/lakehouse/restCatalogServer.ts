@@ -1,0 +1,65 @@
+/**
+ * Iceberg's real REST catalog fixture for a test file, run by hack/rest-catalog in a folder of its own: its tables and its
+ * port outlive a kill. It accepts every login, so tests of logins put something before it.
+ */
+import { execFile } from 'node:child_process'
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { until } from '../until.ts'
+
+export interface RestCatalogServerOptions {
+  /** `file:///…` or `s3://bucket/…`; a folder of the server's own where absent. */
+  readonly warehouse?: string
+  /** Where a warehouse on S3 is, and the catalog's own keys to it. */
+  readonly s3?: { readonly endpoint: string; readonly accessKeyId: string; readonly secretAccessKey: string }
+  /** Hands the keys of `s3` to whoever loads a table. */
+  readonly vendCredentials?: boolean
+}
+
+export interface RestCatalogServer {
+  readonly uri: string
+  /** Ends it and removes its folder. */
+  stop(): Promise<void>
+  /** kill -9. */
+  kill(): Promise<void>
+  /** After a kill: the same tables, at the same address. */
+  start(): Promise<void>
+}
+
+const run = promisify(execFile)
+const script = join(import.meta.dirname, '../../hack/rest-catalog')
+
+export async function startRestCatalog(options: RestCatalogServerOptions = {}): Promise<RestCatalogServer> {
+  const { warehouse, s3, vendCredentials } = options
+  const directory = await mkdtemp(join(tmpdir(), 'rest-catalog-'))
+  const env = {
+    ...process.env,
+    ...(s3 && {
+      S3_ENDPOINT: s3.endpoint,
+      AWS_ACCESS_KEY_ID: s3.accessKeyId,
+      AWS_SECRET_ACCESS_KEY: s3.secretAccessKey,
+    }),
+  }
+  const arguments_ = ['up', '--dir', directory, '--port', '0', '--vend-credentials', vendCredentials ? 'yes' : 'no']
+  const up = () => run(script, [...arguments_, ...(warehouse ? ['--warehouse', warehouse] : [])], { env })
+  await up()
+  return {
+    uri: (await readFile(join(directory, 'uri'), 'utf8')).trim(),
+    async stop() {
+      await run(script, ['down', '--dir', directory])
+      await rm(directory, { recursive: true })
+    },
+    async kill() {
+      process.kill(Number(await readFile(join(directory, 'catalog.pid'), 'utf8')), 'SIGKILL')
+      const isUp = () =>
+        run(script, ['status', '--dir', directory]).then(
+          () => true,
+          () => false,
+        )
+      await until('the catalog is gone', async () => !(await isUp()))
+    },
+    start: async () => void (await up()),
+  }
+}

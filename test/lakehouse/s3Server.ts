@@ -1,0 +1,58 @@
+/** A real S3 service for a test file, started by hack/s3 in a folder of its own. */
+import { execFile } from 'node:child_process'
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { until } from '../until.ts'
+
+export interface TestS3 {
+  /** Path style, region us-east-1. */
+  readonly endpoint: string
+  readonly accessKeyId: string
+  readonly secretAccessKey: string
+  readonly bucket: string
+  /** Holds the files of each bucket below `data`. */
+  readonly dir: string
+  stop(): Promise<void>
+  /** Ends the process with SIGKILL; what it keeps stays. */
+  kill(): Promise<void>
+  /** Starts it again, at the same address. */
+  start(): Promise<void>
+}
+
+const run = promisify(execFile)
+const script = join(import.meta.dirname, '../../hack/s3')
+
+export async function startS3(): Promise<TestS3> {
+  const dir = await mkdtemp(join(tmpdir(), 's3-'))
+  const up = async () => void (await run(script, ['up', '--dir', dir, '--port', '0']))
+  await up().catch(async error => {
+    await rm(dir, { recursive: true })
+    throw error
+  })
+  const written = async (file: string) => (await readFile(join(dir, file), 'utf8')).trim()
+  const credentials = Object.fromEntries((await written('credentials')).split('\n').map(line => line.split('=')))
+
+  return {
+    endpoint: await written('endpoint'),
+    accessKeyId: credentials.AWS_ACCESS_KEY_ID,
+    secretAccessKey: credentials.AWS_SECRET_ACCESS_KEY,
+    bucket: 'lakehouse',
+    dir,
+    start: up,
+    async kill() {
+      process.kill(Number(await written('s3.pid')), 'SIGKILL')
+      await until('S3 is gone', () =>
+        run(script, ['status', '--dir', dir]).then(
+          () => false,
+          () => true,
+        ),
+      )
+    },
+    async stop() {
+      await run(script, ['down', '--dir', dir])
+      await rm(dir, { recursive: true })
+    },
+  }
+}
