@@ -43,9 +43,9 @@ function readyOf(stall: Verdict | undefined, paused: Verdict, workload: Verdict)
   return paused.status === 'True' ? yes('Paused', paused.message) : yes('Ready', workload.message)
 }
 
-function configOf({ problems, newerFields }: Observation): Verdict {
-  if (problems.length === 0 && newerFields.length > 0)
-    return yes('Valid', `the spec can be run without ${newerFields.join(', ')}: the operator is older, upgrade it`)
+function configOf({ problems, leftOut }: Observation): Verdict {
+  if (problems.length === 0 && leftOut.length > 0)
+    return yes('Valid', `the spec can be run without ${leftOut.join('; without ')}`)
   if (problems.length === 0) return yes('Valid', 'the spec can be run')
   const shown = problems.slice(0, 8).map(({ field, what, fix }) => `${field} ${what}: ${fix}`)
   const more = problems.length > shown.length ? [`and ${problems.length - shown.length} more`] : []

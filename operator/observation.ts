@@ -14,8 +14,8 @@ export interface Observation {
   /** With its defaults; undefined where the spec is wrong. */
   readonly resource: HealthConsumer | undefined
   readonly problems: readonly Problem[]
-  /** Fields of a definition newer than this operator, as people read them. */
-  readonly newerFields: readonly string[]
+  /** Fields that the pods run without, each with the reason. */
+  readonly leftOut: readonly string[]
   readonly missing: readonly MissingDependency[]
   /** Undefined where nothing was applied, because the spec is wrong. */
   readonly applied: ApplyOutcome | undefined

@@ -7,12 +7,14 @@
 export const undeclaredFields = (message: string): readonly (readonly string[])[] =>
   [...message.matchAll(/\.(\w+(?:\.\w+)*): field not declared in schema/g)].map(match => match[1]!.split('.'))
 
+export const fieldAt = (object: unknown, path: readonly PropertyKey[]): unknown =>
+  path.reduce((parent, name) => (parent as Record<PropertyKey, unknown> | undefined)?.[name], object)
+
 /** The object without the fields at these paths. */
 export function withoutFields<T>(object: T, paths: readonly (readonly PropertyKey[])[]): T {
   const copy = structuredClone(object)
   for (const path of paths) {
-    let parent: unknown = copy
-    for (const name of path.slice(0, -1)) parent = (parent as Record<PropertyKey, unknown> | undefined)?.[name]
+    const parent = fieldAt(copy, path.slice(0, -1))
     if (typeof parent === 'object' && parent !== null) delete (parent as Record<PropertyKey, unknown>)[path.at(-1)!]
   }
   return copy

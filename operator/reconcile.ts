@@ -6,11 +6,8 @@
  * itself), done and to be looked at again after a while, or an error that is worth another attempt (thrown).
  */
 import type { HealthConsumer, HealthConsumerStatus } from '../crds/healthconsumer.ts'
-import { checkHealthConsumer, type Problem } from '../crds/problems.ts'
-import { runtimeConfiguration, unsupportedHere } from '../runtime/contract/configuration.ts'
 import type { Logger } from '../runtime/contract/logger.ts'
 import { type ApplyOutcome, type ApplyPorts, applyChildren } from './apply.ts'
-import { clusterProblems } from './clusterProblems.ts'
 import type { ChildDefaults } from './config.ts'
 import type { DependencyReport } from './dependencies.ts'
 import { childName, dashboardName, operatorName } from './desired/child.ts'
@@ -26,6 +23,7 @@ import type { PipelineFacts } from './pipelineFacts.ts'
 import { releaseReplicas } from './releaseReplicas.ts'
 import { revisionToRun } from './rollback.ts'
 import { computeStatus, sameStatus } from './status.ts'
+import { readStored } from './storedSpec.ts'
 import { type DeploymentFacts, type PodFacts, rolloutComplete } from './workload.ts'
 
 export interface ReconcilePorts extends ApplyPorts {
@@ -75,7 +73,7 @@ export async function reconcile(key: string, ports: ReconcilePorts): Promise<num
   }
 }
 
-type Done = Pick<Observation, 'resource' | 'problems' | 'newerFields' | 'missing' | 'applied' | 'revision'>
+type Done = Pick<Observation, 'resource' | 'problems' | 'leftOut' | 'missing' | 'applied' | 'revision'>
 
 /** Nothing at all where the spec is wrong: what runs goes on as it is. */
 async function bringAbout(
@@ -83,9 +81,9 @@ async function bringAbout(
   previous: HealthConsumerStatus | undefined,
   ports: ReconcilePorts,
 ): Promise<Done> {
-  const { resource, problems, newerFields } = parse(object)
+  const { resource, problems, leftOut } = readStored(object)
   if (resource === undefined || problems.length > 0)
-    return { resource: undefined, problems, newerFields, missing: [], applied: undefined, revision: undefined }
+    return { resource: undefined, problems, leftOut, missing: [], applied: undefined, revision: undefined }
   const { missing, secretsHash } = await ports.dependencies(resource)
   const wanted = revisionOf({ resource, defaults: ports.defaults })
   const deployment = ownDeployment(object, ports)
@@ -98,39 +96,11 @@ async function bringAbout(
   return {
     resource,
     problems,
-    newerFields,
+    leftOut,
     missing,
     applied,
     revision: { applied: revision.hash, wanted: wanted.hash },
   }
-}
-
-interface Parsed {
-  readonly resource?: HealthConsumer
-  readonly problems: readonly Problem[]
-  readonly newerFields: readonly string[]
-}
-
-/** The resource with its defaults, and what is wrong with it; checked again, for it may be older than the schema. */
-function parse({ apiVersion, kind, metadata, spec }: KubernetesObject): Parsed {
-  const input = { apiVersion, kind, metadata, spec }
-  const strict = checkHealthConsumer(input)
-  // The API server stores no field that its definition lacks: one that is not known here comes with a newer definition,
-  // most likely by a default, and stopping everybody in the middle of an upgrade would help nobody.
-  const newer = strict.problems?.every(({ code }) => code === 'UNKNOWN_FIELD') ? strict.problems : []
-  const newerFields = newer.map(({ field }) => field)
-  const checked =
-    newer.length === 0
-      ? strict
-      : checkHealthConsumer(
-          withoutFields(
-            input,
-            newer.map(({ path }) => path),
-          ),
-        )
-  if (!checked.resource) return { problems: checked.problems ?? [], newerFields }
-  const problems = [...unsupportedHere(runtimeConfiguration(checked.resource)), ...clusterProblems(checked.resource)]
-  return { resource: checked.resource, problems, newerFields }
 }
 
 function ownDeployment({ metadata }: KubernetesObject, ports: ReconcilePorts): DeploymentFacts | undefined {

@@ -99,6 +99,7 @@ export const pure: readonly string[] = [
   'operator/stalls.ts',
   'operator/status.ts',
   'operator/statusError.ts',
+  'operator/storedSpec.ts',
   'operator/workload.ts',
   'runtime/contract',
   'runtime/decode',

@@ -44,7 +44,7 @@ export const seen = (changes: Partial<Observation> = {}): Observation => ({
   previous: undefined,
   resource: resourceOf(),
   problems: [],
-  newerFields: [],
+  leftOut: [],
   missing: [],
   applied: {
     children: [
