@@ -16,25 +16,25 @@ import org.eclipse.jetty.server.Server;
 import org.eclipse.jetty.server.ServerConnector;
 
 /**
- * Serves Iceberg's REST catalog fixture on 127.0.0.1 only (the fixture's own main binds every interface), with its tables
+ * Serves Iceberg's REST catalog fixture on one address only (the fixture's own main binds every interface), with its tables
  * in SQLite, so that they outlive a kill. In the fixture's package, for its classes are not public. Any login is accepted.
  *
- * <p>Arguments: DIR PORT WAREHOUSE. Writes the address to DIR/uri once it listens. For a warehouse on S3 the environment
+ * <p>Arguments: DIR HOST PORT WAREHOUSE. Writes the address to DIR/uri once it listens. For a warehouse on S3 the environment
  * says S3_ENDPOINT, AWS_REGION, AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY; VEND_CREDENTIALS=1 hands them out with tables.
  */
 public class Launcher {
   public static void main(String[] args) throws Exception {
     Path dir = Path.of(args[0]);
-    Map<String, String> properties = properties(dir, args[2]);
+    Map<String, String> properties = properties(dir, args[3]);
     var catalog = CatalogUtil.buildIcebergCatalog("rest", properties, new Configuration());
     var adapter = new RESTServerCatalogAdapter(new RESTCatalogServer.CatalogContext(catalog, properties));
     Server server = new Server();
-    ServerConnector connector = connector(server, Integer.parseInt(args[1]));
+    ServerConnector connector = connector(server, args[1], Integer.parseInt(args[2]));
     server.addConnector(connector);
     server.setHandler(handler(adapter));
     server.start();
     Path fresh = dir.resolve("uri.new");
-    Files.writeString(fresh, "http://127.0.0.1:" + connector.getLocalPort() + "\n");
+    Files.writeString(fresh, "http://" + args[1] + ":" + connector.getLocalPort() + "\n");
     Files.move(fresh, dir.resolve("uri"), StandardCopyOption.ATOMIC_MOVE);
     server.join();
   }
@@ -61,13 +61,13 @@ public class Launcher {
     return properties;
   }
 
-  private static ServerConnector connector(Server server, int port) {
+  private static ServerConnector connector(Server server, String host, int port) {
     HttpConfiguration http = new HttpConfiguration();
     // Names of tables may hold an encoded slash.
     http.setUriCompliance(UriCompliance.UNSAFE);
     http.setRequestHeaderSize(32768);
     ServerConnector connector = new ServerConnector(server, new HttpConnectionFactory(http));
-    connector.setHost("127.0.0.1");
+    connector.setHost(host);
     connector.setPort(port);
     return connector;
   }

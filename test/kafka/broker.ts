@@ -2,14 +2,13 @@
  * A real Kafka broker for a test file, started by hack/kafka in a folder of its own, with the administration and the
  * producers that tests need. Producers are kafkajs'; Java's own tools are in javaTools.ts.
  */
-import { execFile } from 'node:child_process'
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { promisify } from 'node:util'
 import { type Admin, CompressionTypes, Kafka, logLevel, Partitioners, type Producer } from 'kafkajs'
 import type { Logger } from '../../runtime/contract/logger.ts'
 import { registerCodecs } from '../../runtime/source/codecs.ts'
+import { type Place, runAt, thisMachine } from '../place.ts'
 
 export interface ProducedRecord {
   readonly key?: Buffer | string | null
@@ -42,7 +41,6 @@ export interface TestBroker {
   stop(): Promise<void>
 }
 
-const run = promisify(execFile)
 const script = join(import.meta.dirname, '../../hack/kafka')
 const codecs: Readonly<Record<Codec, CompressionTypes>> = {
   none: CompressionTypes.None,
@@ -52,25 +50,31 @@ const codecs: Readonly<Record<Codec, CompressionTypes>> = {
   zstd: CompressionTypes.ZSTD,
 }
 
-export async function startBroker({ rebalanceDelayMs = 0, heap = '384m' } = {}): Promise<TestBroker> {
+export interface BrokerOptions {
+  readonly rebalanceDelayMs?: number
+  readonly heap?: string
+  readonly place?: Place
+  /** A free one by default. */
+  readonly port?: number
+}
+
+export async function startBroker(options: BrokerOptions = {}): Promise<TestBroker> {
+  const { rebalanceDelayMs = 0, heap = '384m', place = thisMachine, port = 0 } = options
   const directory = await mkdtemp(join(tmpdir(), 'kafka-'))
-  const up = () =>
-    run(script, [
-      'up',
-      '--dir',
-      directory,
-      '--port',
-      '0',
-      '--heap',
-      heap,
-      '--rebalance-delay',
-      String(rebalanceDelayMs),
-    ])
-  const down = () => run(script, ['down', '--dir', directory])
+  const run = (action: string, ...parameters: string[]) =>
+    runAt(place, [script, action, '--dir', directory, ...parameters])
+  const address = ['--host', place.host, '--port', String(port)]
+  const up = () => run('up', ...address, '--heap', heap, '--rebalance-delay', String(rebalanceDelayMs))
+  const down = () => run('down')
   await up()
   const bootstrapServers = (await readFile(join(directory, 'bootstrap-servers'), 'utf8')).trim()
   registerCodecs()
-  const kafka = new Kafka({ brokers: [bootstrapServers], clientId: 'test', logLevel: logLevel.NOTHING })
+  const kafka = new Kafka({
+    brokers: [bootstrapServers],
+    clientId: 'test',
+    logLevel: logLevel.NOTHING,
+    socketFactory: ({ host, port, onConnect }) => place.connect(host, port).once('connect', onConnect),
+  })
   const admin = kafka.admin()
   await admin.connect()
   const producer = kafka.producer({ createPartitioner: Partitioners.DefaultPartitioner })

@@ -2,11 +2,10 @@
  * Iceberg's real REST catalog fixture for a test file, run by hack/rest-catalog in a folder of its own: its tables and its
  * port outlive a kill. It accepts every login, so tests of logins put something before it.
  */
-import { execFile } from 'node:child_process'
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { promisify } from 'node:util'
+import { type Place, runAt, thisMachine } from '../place.ts'
 import { until } from '../until.ts'
 
 export interface RestCatalogServerOptions {
@@ -16,6 +15,9 @@ export interface RestCatalogServerOptions {
   readonly s3?: { readonly endpoint: string; readonly accessKeyId: string; readonly secretAccessKey: string }
   /** Hands the keys of `s3` to whoever loads a table. */
   readonly vendCredentials?: boolean
+  readonly place?: Place
+  /** A free one by default. */
+  readonly port?: number
 }
 
 export interface RestCatalogServer {
@@ -28,11 +30,10 @@ export interface RestCatalogServer {
   start(): Promise<void>
 }
 
-const run = promisify(execFile)
 const script = join(import.meta.dirname, '../../hack/rest-catalog')
 
 export async function startRestCatalog(options: RestCatalogServerOptions = {}): Promise<RestCatalogServer> {
-  const { warehouse, s3, vendCredentials } = options
+  const { warehouse, s3, vendCredentials, place = thisMachine, port = 0 } = options
   const directory = await mkdtemp(join(tmpdir(), 'rest-catalog-'))
   const env = {
     ...process.env,
@@ -42,19 +43,22 @@ export async function startRestCatalog(options: RestCatalogServerOptions = {}): 
       AWS_SECRET_ACCESS_KEY: s3.secretAccessKey,
     }),
   }
-  const arguments_ = ['up', '--dir', directory, '--port', '0', '--vend-credentials', vendCredentials ? 'yes' : 'no']
-  const up = () => run(script, [...arguments_, ...(warehouse ? ['--warehouse', warehouse] : [])], { env })
+  const run = (action: string, ...parameters: string[]) =>
+    runAt(place, [script, action, '--dir', directory, ...parameters], { env })
+  const vending = ['--vend-credentials', vendCredentials ? 'yes' : 'no']
+  const address = ['--host', place.host, '--port', String(port)]
+  const up = () => run('up', ...address, ...vending, ...(warehouse ? ['--warehouse', warehouse] : []))
   await up()
   return {
     uri: (await readFile(join(directory, 'uri'), 'utf8')).trim(),
     async stop() {
-      await run(script, ['down', '--dir', directory])
+      await run('down')
       await rm(directory, { recursive: true })
     },
     async kill() {
       process.kill(Number(await readFile(join(directory, 'catalog.pid'), 'utf8')), 'SIGKILL')
       const isUp = () =>
-        run(script, ['status', '--dir', directory]).then(
+        run('status').then(
           () => true,
           () => false,
         )

@@ -1,9 +1,8 @@
 /** A real S3 service for a test file, started by hack/s3 in a folder of its own. */
-import { execFile } from 'node:child_process'
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { promisify } from 'node:util'
+import { runAt, thisMachine } from '../place.ts'
 import { until } from '../until.ts'
 
 export interface TestS3 {
@@ -21,12 +20,12 @@ export interface TestS3 {
   start(): Promise<void>
 }
 
-const run = promisify(execFile)
 const script = join(import.meta.dirname, '../../hack/s3')
 
-export async function startS3(): Promise<TestS3> {
+export async function startS3({ place = thisMachine, port = 0 } = {}): Promise<TestS3> {
   const dir = await mkdtemp(join(tmpdir(), 's3-'))
-  const up = async () => void (await run(script, ['up', '--dir', dir, '--port', '0']))
+  const run = (action: string, ...parameters: string[]) => runAt(place, [script, action, '--dir', dir, ...parameters])
+  const up = async () => void (await run('up', '--host', place.host, '--port', String(port)))
   await up().catch(async error => {
     await rm(dir, { recursive: true })
     throw error
@@ -44,14 +43,14 @@ export async function startS3(): Promise<TestS3> {
     async kill() {
       process.kill(Number(await written('s3.pid')), 'SIGKILL')
       await until('S3 is gone', () =>
-        run(script, ['status', '--dir', dir]).then(
+        run('status').then(
           () => false,
           () => true,
         ),
       )
     },
     async stop() {
-      await run(script, ['down', '--dir', dir])
+      await run('down')
       await rm(dir, { recursive: true })
     },
   }

@@ -16,6 +16,8 @@ export interface TableOfCatalog {
   readonly name: string
   /** Iceberg's own: `uri`, `warehouse`, `s3.endpoint`, `s3.access-key-id`, … */
   readonly properties: Readonly<Record<string, string>>
+  /** A program, with its parameters, that readers are started through to reach it. */
+  readonly through?: readonly string[]
 }
 
 /** timestamptz: microseconds since the epoch as decimal text; binary: base64; map: an object. */
@@ -137,8 +139,9 @@ async function run(program: string, table: TablePlace, operations: readonly unkn
     typeof table === 'string'
       ? ['--table', table]
       : ['--table', table.name, '--properties', JSON.stringify(table.properties)]
-  const given = [...place, '--query', '-', ...more]
-  const running = promisify(execFile)(program, given, { maxBuffer: maxOutputBytes })
+  const through = typeof table === 'string' ? [] : (table.through ?? [])
+  const [started, ...given] = [...through, program, ...place, '--query', '-', ...more]
+  const running = promisify(execFile)(started!, given, { maxBuffer: maxOutputBytes })
   running.child.stdin!.end(JSON.stringify(operations))
   const { stdout } = await running
   return JSON.parse(stdout) as object
