@@ -73,6 +73,11 @@ const suites: readonly Suite[] = [
     files: ['test/lakehouse/**/*.test.ts'],
     concurrency: 2,
   },
+  {
+    name: 'e2e',
+    what: 'all of it on a real node, Kafka to S3, installed and watched, through disruptions; needs root',
+    files: ['test/e2e/**/*.test.ts'],
+  },
   { name: 'faults', what: 'kills, pauses, lost responses', files: ['test/faults/**/*.test.ts'] },
   {
     name: 'package',

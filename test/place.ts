@@ -3,7 +3,10 @@
  * cluster with a node. It starts nothing by itself.
  */
 import { type ExecFileOptions, execFile } from 'node:child_process'
+import { once } from 'node:events'
+import { type IncomingMessage, request } from 'node:http'
 import { connect, type Socket } from 'node:net'
+import { text } from 'node:stream/consumers'
 import { promisify } from 'node:util'
 
 export interface Place {
@@ -25,4 +28,19 @@ export async function runAt(place: Place, command: readonly string[], options: E
   const [program, ...parameters] = [...place.through, ...command]
   const { stdout } = await promisify(execFile)(program!, parameters, { maxBuffer: 64 << 20, ...options })
   return String(stdout)
+}
+
+export interface Answer {
+  /** Of HTTP. */
+  readonly code: number
+  readonly body: string
+}
+
+/** GET of an `http:` address as it is known there. Rejects where nothing listens. */
+export async function getAt(place: Place, url: string): Promise<Answer> {
+  const { hostname, port, pathname, search } = new URL(url)
+  const createConnection = () => place.connect(hostname, Number(port))
+  const asked = request({ createConnection, host: hostname, path: pathname + search, headers: { host: hostname } })
+  const [answer] = (await once(asked.end(), 'response')) as [IncomingMessage]
+  return { code: answer.statusCode!, body: await text(answer) }
 }

@@ -6,7 +6,6 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
-import { type IncomingMessage, request } from 'node:http'
 import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -18,7 +17,7 @@ import { buildImage } from '../image/builtImage.ts'
 import { startBroker, type TestBroker } from '../kafka/broker.ts'
 import { type RestCatalogServer, startRestCatalog } from '../lakehouse/restCatalogServer.ts'
 import { startS3, type TestS3 } from '../lakehouse/s3Server.ts'
-import { type Place, runAt, thisMachine } from '../place.ts'
+import { type Answer, getAt, type Place, runAt, thisMachine } from '../place.ts'
 import type { TableOfCatalog } from '../readers/readers.ts'
 
 /** Of the consumers. */
@@ -26,12 +25,6 @@ export const namespace = 'health'
 const nodeAddress = '10.250.0.1'
 /** What pods connect to, as in examples/rest-s3.yaml. */
 const services = { 'kafka-bootstrap': 9092, catalog: 8181, minio: 9000 }
-
-export interface Answer {
-  /** Of HTTP. */
-  readonly code: number
-  readonly body: string
-}
 
 export interface Ended {
   readonly out: string
@@ -188,13 +181,7 @@ function commandsOf(cluster: NodeCluster, place: Place, folder: string) {
       const [out, err, [code]] = await Promise.all([text(child.stdout), text(child.stderr), once(child, 'close')])
       return { out, err, code }
     },
-    async get(url: string): Promise<Answer> {
-      const { hostname, port, pathname, search } = new URL(url)
-      const createConnection = () => place.connect(hostname, Number(port))
-      const asked = request({ createConnection, host: hostname, path: pathname + search, headers: { host: hostname } })
-      const [answer] = (await once(asked.end(), 'response')) as [IncomingMessage]
-      return { code: answer.statusCode!, body: await text(answer) }
-    },
+    get: (url: string) => getAt(place, url),
   }
 }
 

@@ -2,13 +2,13 @@
  * A real Prometheus with its Alertmanager for a test file, started by hack/prometheus in a folder of its own, and the
  * parts of their HTTP APIs that tests ask: https://prometheus.io/docs/prometheus/latest/querying/api/
  */
-import { execFile, spawn } from 'node:child_process'
+import { spawn } from 'node:child_process'
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
-import { promisify } from 'node:util'
 import type { Runtime } from '../faults/runtimes.ts'
+import { getAt, runAt, thisMachine } from '../place.ts'
 import { until } from '../until.ts'
 
 /** One series of an instant vector; its value may be NaN or infinite. */
@@ -61,18 +61,21 @@ interface InstantVector {
   }[]
 }
 
-const run = promisify(execFile)
 const script = join(import.meta.dirname, '../../hack/prometheus')
 
 /** Files of YAML text; groups of rules without an interval are evaluated every second. */
-export async function startPrometheus(scrapeConfig: string, rules: string): Promise<TestPrometheus> {
+export async function startPrometheus(
+  scrapeConfig: string,
+  rules: string,
+  place = thisMachine,
+): Promise<TestPrometheus> {
   const directory = await mkdtemp(join(tmpdir(), 'prometheus-'))
   const [scrapeFile, rulesFile] = [join(directory, 'scrape-config.yml'), join(directory, 'alerts.yml')]
   await writeFile(scrapeFile, scrapeConfig)
   await writeFile(rulesFile, rules)
   const files = ['--scrape-config', scrapeFile, '--rules', rulesFile, '--evaluation-interval', '1s']
   const up = ['up', '--dir', directory, '--port', '0', '--alertmanager-port', '0', ...files]
-  await run(script, up).catch(async error => {
+  await runAt(place, [script, ...up]).catch(async error => {
     await rm(directory, { recursive: true })
     throw error
   })
@@ -81,7 +84,7 @@ export async function startPrometheus(scrapeConfig: string, rules: string): Prom
   )
 
   async function get<Data>(path: string): Promise<Data> {
-    const answer = (await (await fetch(`${url}/api/v1/${path}`)).json()) as Answer<Data>
+    const answer: Answer<Data> = JSON.parse((await getAt(place, `${url}/api/v1/${path}`)).body)
     if (answer.status === 'error') throw new Error(`${path}: ${answer.error}`)
     return answer.data
   }
@@ -95,9 +98,9 @@ export async function startPrometheus(scrapeConfig: string, rules: string): Prom
     },
     metadata: () => get('metadata'),
     rules: async () => (await get<{ groups: { rules: Rule[] }[] }>('rules')).groups.flatMap(group => group.rules),
-    alerts: async () => (await fetch(`${alertmanagerUrl}/api/v2/alerts`)).json() as Promise<Alert[]>,
+    alerts: async () => JSON.parse((await getAt(place, `${alertmanagerUrl}/api/v2/alerts`)).body) as Alert[],
     async stop() {
-      await run(script, ['down', '--dir', directory])
+      await runAt(place, [script, 'down', '--dir', directory])
       await rm(directory, { recursive: true })
     },
   }
@@ -105,8 +108,8 @@ export async function startPrometheus(scrapeConfig: string, rules: string): Prom
 
 /** What `promtool check metrics` finds fault with in an exposition, a line each. */
 export async function metricComplaints(exposition: string): Promise<readonly string[]> {
-  const { stdout } = await run(script, ['bin'])
-  const child = spawn(join(stdout.trim(), 'promtool'), ['check', 'metrics'])
+  const folder = (await runAt(thisMachine, [script, 'bin'])).trim()
+  const child = spawn(join(folder, 'promtool'), ['check', 'metrics'])
   child.stdin.end(exposition)
   const said = await Promise.all([text(child.stdout), text(child.stderr)])
   return said.flatMap(each => each.split('\n')).filter(line => line !== '')
