@@ -2,18 +2,19 @@
  * What a generation of pods runs: the part of the spec that makes their template and their manifest. Each revision is a
  * ConfigMap of its own, named by its digest, so that an old pod that restarts during a rollout reads what it was made
  * for, and a rollback finds the last stable state. Scaling, rollout, alerts and dashboard are no part of it: changing
- * them restarts nothing. Pure.
+ * them restarts nothing. Nor are defaults: an operator that knows a field more neither restarts pods of an older image nor
+ * gives them a manifest that they refuse. Pure.
  */
 import { createHash } from 'node:crypto'
 import { apiVersion, type HealthConsumer, type HealthConsumerSpec, kind } from '../../crds/healthconsumer.ts'
+import { checkHealthConsumer } from '../../crds/problems.ts'
+import { type SpecWithoutDefaults, withoutDefaults } from '../../crds/withoutDefaults.ts'
 import type { KubernetesObject } from '../kubernetes.ts'
 import { type ChildInput, child, namespaceOf } from './child.ts'
 
 /** What the runtime reads. */
-type ManifestSpec = Pick<
-  HealthConsumerSpec,
-  'kafka' | 'format' | 'schemaRegistry' | 'validation' | 'iceberg' | 'logging'
->
+type ManifestField = 'kafka' | 'format' | 'schemaRegistry' | 'validation' | 'iceberg' | 'logging'
+type ManifestSpec = Pick<SpecWithoutDefaults, ManifestField>
 /** What makes the pods' template beside it. */
 type TemplateSpec = Pick<HealthConsumerSpec, 'imagePullPolicy' | 'imagePullSecrets' | 'restartedAt' | 'pod'> & {
   readonly image: string
@@ -34,7 +35,7 @@ const templateFile = 'template.json'
 export function revisionOf({ resource, defaults }: Pick<ChildInput, 'resource' | 'defaults'>): Revision {
   const { manifest, template } = partsOf(resource.spec)
   const { image = defaults.image, imagePullPolicy = defaults.imagePullPolicy } = template
-  return withHash(manifest, { ...template, image, imagePullPolicy })
+  return withHash(withoutDefaults(manifest), { ...template, image, imagePullPolicy })
 }
 
 function partsOf(spec: HealthConsumerSpec) {
@@ -65,10 +66,17 @@ function ordered(value: unknown): unknown {
 }
 
 /** The resource as its pods know it: of this revision, whatever it asks for now, also by a field that was not there. */
-export const atRevision = (resource: HealthConsumer, { manifest, template }: Revision): HealthConsumer => ({
-  ...resource,
-  spec: { ...partsOf(resource.spec).outside, ...manifest, ...template },
-})
+export function atRevision(resource: HealthConsumer, { manifest, template }: Revision): HealthConsumer {
+  const completed = withDefaults(manifest)
+  if (completed === undefined) throw new TypeError(`revision of ${resource.metadata.name}: the manifest is not valid`)
+  return { ...resource, spec: { ...partsOf(resource.spec).outside, ...completed, ...template } }
+}
+
+/** Undefined where it is no manifest. */
+function withDefaults(manifest: ManifestSpec): Pick<HealthConsumerSpec, ManifestField> | undefined {
+  const { resource } = checkHealthConsumer({ apiVersion, kind, metadata: { name: 'any' }, spec: manifest })
+  return resource && partsOf(resource.spec).manifest
+}
 
 export const revisionName = (resource: Pick<HealthConsumer, 'metadata'>, { hash }: Pick<Revision, 'hash'>): string =>
   `${resource.metadata.name}-${hash}`
@@ -87,13 +95,13 @@ export function revisionConfigMap(input: ChildInput, revision: Revision): Kubern
   )
 }
 
-/** The revision that such a ConfigMap holds; undefined where it is none, or one of another hash. */
+/** The revision that such a ConfigMap holds; undefined where it is none, one of another hash, or cannot be run now. */
 export function readRevision(configMap: KubernetesObject, hash: string): Revision | undefined {
   const data = configMap.data as Readonly<Record<string, string>> | undefined
   try {
     const { spec } = JSON.parse(data?.[manifestFile] ?? '')
     const read = withHash(spec, JSON.parse(data?.[templateFile] ?? ''))
-    return read.hash === hash ? read : undefined
+    return read.hash === hash && withDefaults(read.manifest) !== undefined ? read : undefined
   } catch {
     return undefined
   }

@@ -11,6 +11,7 @@ import {
   revisionOf,
 } from '../../../operator/desired/revision.ts'
 import { runtimeConfiguration } from '../../../runtime/contract/configuration.ts'
+import { minimal } from '../../crds/minimal.ts'
 import fc from '../../properties.ts'
 import { childOf, childrenOf, consumer, example, examples, inputOf, templateOf } from './children.ts'
 
@@ -68,6 +69,12 @@ test('a change of anything else restarts nothing', () => {
     assert.equal(JSON.stringify(templateOf(childrenOf(consumer({ [path]: value })))), template, path)
 })
 
+test('what is so by default is in no manifest, which a consumer of another version would read otherwise', () => {
+  const { data } = childOf(childrenOf(consumer()), 'ConfigMap') as unknown as { data: Record<string, string> }
+  assert.deepEqual(JSON.parse(data[manifestFile]!).spec, minimal().spec)
+  assert.equal(hashOf(consumer({ 'spec.kafka.sessionTimeout': '6s' })), hashOf(consumer()))
+})
+
 test('another content of the Secrets is another template', () => {
   const template = (secretsHash?: string) => templateOf(childrenOf(consumer(), { secretsHash }))
   assert.notDeepEqual(template('a'), template('b'))
@@ -99,6 +106,14 @@ test('a stored revision is read back; another one, or what is none, is not', () 
     assert.equal(readRevision(stored, revision.hash), undefined)
     assert.equal(readRevision({ ...stored, data: undefined }, revision.hash), undefined)
   }
+})
+
+test('a stored revision that this version cannot run is none', () => {
+  const input = inputOf(consumer())
+  const strange = { ...input.resource.spec.kafka, isolation: 'committed' }
+  const resource = { ...input.resource, spec: { ...input.resource.spec, kafka: strange } }
+  const revision = revisionOf({ ...input, resource })
+  assert.equal(readRevision(revisionConfigMap(input, revision), revision.hash), undefined)
 })
 
 test('a rollback is back to all of it: fields that came later are gone with their children', () => {
