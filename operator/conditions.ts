@@ -6,6 +6,7 @@
 import type { ConditionType } from '../crds/status.ts'
 import { childName } from './desired/child.ts'
 import { no, type Observation, unknown, type Verdict, yes } from './observation.ts'
+import type { PipelineFacts } from './pipelineFacts.ts'
 import { stallOf } from './stalls.ts'
 import { rolloutComplete } from './workload.ts'
 
@@ -94,8 +95,7 @@ function consumerOf({ resource, pipeline, deployment, pods, previous }: Observat
   if (pipeline.halt) return no(pipeline.halt.code, `${pipeline.halt.message}; ${pipeline.halt.fix}`)
   if (pipeline.trouble) return no(pipeline.trouble.code, `${pipeline.trouble.message}; it is tried again and again`)
   const { lag } = pipeline.status
-  if (lag === undefined)
-    return unknown('NotMeasured', `${pipeline.answered} of ${pipeline.asked} pods have told their position`)
+  if (lag === undefined) return unknown('NotMeasured', unmeasured(pipeline))
   if (resource === undefined) return unknown('InvalidSpec', `${lag} records behind; the spec is not valid`)
   const most = resource.spec.monitoring.prometheusRule.thresholds.HighKafkaLag
   const { idle, asked } = pipeline
@@ -105,6 +105,11 @@ function consumerOf({ resource, pipeline, deployment, pods, previous }: Observat
     return no('Lagging', `${lag} records behind, more than ${most}: add pods, or see whether it comes down`)
   return idle > 0 ? yes('IdlePods', `${lag} records behind; ${surplus}`) : yes('KeepingUp', `${lag} records behind`)
 }
+
+const unmeasured = ({ answered, asked }: PipelineFacts): string =>
+  answered < asked
+    ? `${answered} of ${asked} pods have told their position`
+    : 'pods answer, and do not know yet which partitions they have, or how far behind they are'
 
 function monitoringOf({ resource, applied }: Observation): Verdict {
   if (resource === undefined || applied === undefined) return unknown('InvalidSpec', 'the spec is not valid')

@@ -5,7 +5,7 @@ import { conditionTypes, status as statusSchema } from '../../crds/status.ts'
 import type { ChildOutcome } from '../../operator/apply.ts'
 import { KubernetesError } from '../../operator/kubernetes.ts'
 import type { MissingDependency, Observation } from '../../operator/observation.ts'
-import { pipelineFacts } from '../../operator/pipelineFacts.ts'
+import { type PipelineFacts, pipelineFacts } from '../../operator/pipelineFacts.ts'
 import { stuckReasons } from '../../operator/stalls.ts'
 import { computeStatus, sameStatus } from '../../operator/status.ts'
 import fc from '../properties.ts'
@@ -226,6 +226,13 @@ const cases: Readonly<
   ],
   'the pods have not been asked': [{ pipeline: undefined }, { ConsumerHealthy: 'Unknown/NotMeasured' }],
 }
+
+test('unknown lag is told apart: pods that are silent, and pods that do not know it', () => {
+  const said = (pipeline: PipelineFacts) =>
+    statusOf({ pipeline }).conditions?.find(({ type }) => type === 'ConsumerHealthy')?.message
+  assert.equal(said(facts([{}], 2)), '1 of 2 pods have told their position')
+  assert.match(said(facts([{ lags: [null] }, {}]))!, /^pods answer, and do not know yet/)
+})
 
 for (const [what, [changes, expected, phase]] of Object.entries(cases))
   test(`conditions where ${what}`, () => {
