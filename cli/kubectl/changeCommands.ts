@@ -5,6 +5,7 @@
 import type { Command } from 'commander'
 import { CommandError } from '../errors.ts'
 import { type CommandIo, commandLine } from '../io.ts'
+import { podLabels } from './consumer.ts'
 import { type ClusterFlags, kubectlOf, withClusterFlags } from './kubectl.ts'
 
 interface Flags extends ClusterFlags {
@@ -21,6 +22,8 @@ interface Change {
   patch(now: Date): Readonly<Record<string, unknown>>
   /** Of `kubectl wait`, one after the other; the first shows that the operator has begun. */
   readonly until: readonly string[]
+  /** It is done once the last pod has ended. */
+  readonly endsPods?: boolean
 }
 
 const changes: readonly Change[] = [
@@ -32,6 +35,7 @@ const changes: readonly Change[] = [
     done: 'paused',
     patch: () => ({ paused: true }),
     until: ['condition=Paused', 'condition=Ready'],
+    endsPods: true,
   },
   {
     name: 'resume',
@@ -83,6 +87,8 @@ async function apply(change: Change, name: string, flags: Flags, command: Comman
   const { generation } = patched.metadata
   const wanted = [`jsonpath={.status.observedGeneration}=${generation}`, ...change.until]
   for (const each of wanted) await kubectl.text('wait', resource, `--for=${each}`, `--timeout=${flags.timeout}`)
+  if (change.endsPods)
+    await kubectl.text('wait', 'pod', '-l', podLabels(name), '--for=delete', `--timeout=${flags.timeout}`)
   io.out(`${resource} is as it should be\n`)
 }
 

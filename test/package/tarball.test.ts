@@ -124,11 +124,14 @@ test('the types hold for a strict user, with and without the types of Node', asy
   await shell(consumer, `${check('""', 'everyName.ts')} --module esnext --moduleResolution bundler`)
 })
 
-test('the command is installed', async () => {
+test('the command is installed, and the plugin of kubectl', async () => {
   const { out } = await shell(consumer, 'npx healthconsumer --help; npx healthconsumer --version')
   const { version } = JSON.parse(await readFile(join(root, 'package.json'), 'utf8'))
   assert.match(out, /^Usage: healthconsumer /)
   assert.ok(out.endsWith(`\n${version}\n`))
+  const plugin = await shell(consumer, 'npx kubectl-healthconsumer --help; npx kubectl-healthconsumer --version')
+  assert.match(plugin.out, /^Usage: kubectl healthconsumer /)
+  assert.ok(plugin.out.endsWith(`\n${version}\n`))
 })
 
 test('the tarball holds the compiled program and nothing else, and is small', async () => {
