@@ -4,7 +4,6 @@
  */
 import type { HealthConsumerStatus } from '../../crds/healthconsumer.ts'
 import type { RuntimeStatus } from '../../runtime/contract/status.ts'
-import type { Feed } from '../faults/feed.ts'
 import { until } from '../until.ts'
 import { type Ground, namespace } from './ground.ts'
 
@@ -41,8 +40,8 @@ export interface Followed {
   condition(type: string): Promise<{ readonly status: string; readonly reason: string; readonly message: string }>
   /** The operator has looked at the resource as it is, and as many pods as it asks for are ready. */
   running(pods: number, seconds?: number): Promise<readonly SeenPod[]>
-  /** All that was sent until now is in the tables. */
-  durable(feed: Feed, seconds?: number): Promise<void>
+  /** The tables hold the first so many records of its topic. */
+  durable(records: number, seconds?: number): Promise<void>
   /** Of a process that began after `sinceMs`, milliseconds since the epoch. */
   firstCommit(sinceMs: number, seconds?: number): Promise<FirstCommit>
 }
@@ -104,8 +103,7 @@ export function follow({ kubectl, get }: Ground, name: string): Followed {
       )
       return all
     },
-    async durable(feed, seconds = patient) {
-      const { records } = feed
+    async durable(records, seconds = patient) {
       await until(`${records} records are durable`, async () => (await committed()) >= records, seconds)
     },
     async firstCommit(sinceMs, seconds = patient) {
