@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { suite, test } from 'node:test'
+import { readManifest } from '../../../runtime/iceberg/snapshotFiles.ts'
 import { errorsTable, headOf, rawTable, tag } from '../commit/lake.ts'
 import { day, lostAnswer, never, UpkeepWorld } from './world.ts'
 
@@ -119,6 +120,41 @@ suite('files of expired snapshots', () => {
     await world.assertIntact()
   })
 
+  test('go where a retained snapshot is the one that replaced them', async () => {
+    const world = new UpkeepWorld()
+    await world.commits(4)
+    await world.lake.compact(rawTable)
+    await world.commits(1)
+    await world.upkeep({ retention: { maxAgeMs: 7 * day, maxCount: 2 } }).maintain(expiry, never)
+    assert.deepEqual(await world.files(), await world.needed())
+    await world.assertIntact()
+  })
+
+  test('are kept where the manifests that list them were merged', async () => {
+    const world = new UpkeepWorld()
+    await world.commits(2)
+    for (const id of [rawTable, errorsTable]) await world.merging(id)
+    for (const id of [rawTable, errorsTable]) await world.lake.compact(id)
+    await world.commits(6)
+    const { items } = await world.upkeep().maintain(expiry, never)
+    assert.ok(items.some(({ kind }) => kind === 'manifests'))
+    assert.deepEqual(await world.files(), await world.needed())
+    await world.assertIntact()
+  })
+
+  test('are kept where somebody refers to them again before they are judged', async () => {
+    const world = new UpkeepWorld()
+    await world.commits(1)
+    const rows = await world.lake.rows(rawTable)
+    const file = await world.lake.writeFile('memory:///w/db/raw/data/again.parquet', rows)
+    await world.lake.replace(rawTable, file)
+    await world.lake.compact(rawTable)
+    await world.commits(4)
+    const after = (call: string) => call === 'commit raw' && world.lake.replace(rawTable, file)
+    await world.upkeep({}, { after }).maintain(expiry, never)
+    assert.ok((await world.files()).has(file.location))
+  })
+
   test('are kept while raw still announces them, though errors has compacted them away', async () => {
     const world = new UpkeepWorld()
     await world.commits(1)
@@ -142,11 +178,11 @@ suite('files of expired snapshots', () => {
     world.lake.pass(8 * day)
     await world.upkeep().maintain(expiry, never)
     assert.equal((await world.snapshots(errorsTable)).length, 1)
-    for (const { manifest } of pending) {
-      const files = await world.files()
-      assert.ok(files.has(manifest), 'the manifest is gone')
-    }
     assert.ok(pending.length > 0)
+    const files = await world.files()
+    for (const { manifest, length } of pending)
+      for (const { file } of (await readManifest(world.lake.storage, manifest, length)).entries)
+        assert.ok(files.has(file.location), `${file.location} is gone`)
     await world.assertIntact()
   })
 

@@ -108,6 +108,14 @@ export class UpkeepWorld {
     for (let i = 0; i < count; i++) await this.commit([`s${this.ids}`, `bad-${this.ids++}`])
   }
 
+  /** From now on every commit merges the manifests of the table into one. */
+  merging(id: TableIdentifier): Promise<void> {
+    return this.lake.change(id, {
+      action: 'set-properties',
+      updates: { 'commit.manifest.min-count-to-merge': '2' },
+    })
+  }
+
   async setRef(id: TableIdentifier, name: string, ref: Omit<SnapshotRef, 'snapshot-id'>, snapshot: Snapshot) {
     await this.lake.change(id, {
       ...ref,
