@@ -155,36 +155,39 @@ suite('files of expired snapshots', () => {
     assert.ok((await world.files()).has(file.location))
   })
 
-  test('are kept while raw still announces them, though errors has compacted them away', async () => {
-    const world = new UpkeepWorld()
-    await world.commits(1)
-    // The newest raw commit announces an intent, which errors takes; until the next raw commit it stays announced.
-    const [intent] = (await world.scenario.rawKeys()).pending
-    assert.ok(intent)
-    for (let i = 0; i < 5; i++) {
-      await world.lake.compact(errorsTable)
-      assert.equal(
-        await world.scenario
-          .pod()
-          .assign()
-          .then(() => true),
-        true,
-      )
-      const pod = world.scenario.pod()
-      const positions = await pod.assign()
-      await pod.audit(positions)
-    }
-    const pending = (await world.scenario.rawKeys()).pending
-    world.lake.pass(8 * day)
-    await world.upkeep().maintain(expiry, never)
-    assert.equal((await world.snapshots(errorsTable)).length, 1)
-    assert.ok(pending.length > 0)
-    const files = await world.files()
-    for (const { manifest, length } of pending)
-      for (const { file } of (await readManifest(world.lake.storage, manifest, length)).entries)
-        assert.ok(files.has(file.location), `${file.location} is gone`)
-    await world.assertIntact()
-  })
+  for (const merges of [false, true])
+    test(`are kept while raw still announces them, though errors has ${merges ? 'merged and ' : ''}compacted them away`, async () => {
+      const world = new UpkeepWorld()
+      if (merges) {
+        await world.commits(1)
+        await world.merging(errorsTable)
+      }
+      await world.commits(1)
+      // What the newest raw commit announces, errors takes; until the next raw commit it stays announced.
+      const { pending } = await world.scenario.rawKeys()
+      assert.equal(pending.length, 1)
+      const audit = async () => {
+        const pod = world.scenario.pod()
+        await pod.audit(await pod.assign())
+      }
+      if (merges) {
+        await world.touch(errorsTable)
+        await audit()
+      }
+      for (let i = 0; i < 5; i++) {
+        await world.lake.compact(errorsTable)
+        await audit()
+      }
+      world.lake.pass(8 * day)
+      await world.upkeep().maintain(expiry, never)
+      assert.equal((await world.snapshots(errorsTable)).length, 1)
+      assert.deepEqual((await world.scenario.rawKeys()).pending, pending)
+      const files = await world.files()
+      for (const { manifest, length } of pending)
+        for (const { file } of (await readManifest(world.lake.storage, manifest, length)).entries)
+          assert.ok(files.has(file.location), `${file.location} is gone`)
+      await world.assertIntact()
+    })
 
   test('that cannot be told because a retained manifest list is unreadable all stay', async () => {
     const world = new UpkeepWorld()
