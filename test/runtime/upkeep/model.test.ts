@@ -156,6 +156,6 @@ test('whatever happens beside and within upkeep, nothing that is needed goes, an
         await world.assertIntact()
       },
     ),
-    { numRuns: process.env.HC_TEST_LONG === '1' ? 2_000 : 30 },
+    { numRuns: process.env.HC_TEST_LONG === '1' ? 500 : 30 },
   )
 })
