@@ -17,7 +17,7 @@ import { createFleet } from './fleet.ts'
 import { type Happening, happenings } from './happenings.ts'
 import { foreignPrefix, javaOperations } from './otherEngines.ts'
 import { createReport, type Report } from './report.ts'
-import type { Entry, World } from './world.ts'
+import type { Entry, SoakOptions, World } from './world.ts'
 
 const sessionTimeout = '6s'
 const samplesPerPayload = 5
