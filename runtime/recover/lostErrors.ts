@@ -80,7 +80,9 @@ async function filesOfLostCommits(
       const files = await filesOf(lost.values(), storage)
       return files.size === lost.size ? files : undefined
     }
-    for (const intent of ours.get(snapshot)?.pending ?? []) if (intent.seq > own.keys.seq) lost.set(intent.seq, intent)
+    // The newest announcement of a batch tells what is left of it.
+    for (const intent of ours.get(snapshot)?.pending ?? [])
+      if (intent.seq > own.keys.seq && !lost.has(intent.seq)) lost.set(intent.seq, intent)
   }
   return undefined
 }

@@ -224,6 +224,24 @@ suite('raw is as a backup of its metadata had it', () => {
     assert.deepEqual(await flags(recoveryOf(scenario)), ['(--accept-rollback raw)'])
   })
 
+  test('rows from before the offsets that errors took late, together with lost ones, stay', async () => {
+    const scenario = await consumed(['a', 'bad-1'])
+    scenario.produce('health:0', 'bad-2')
+    const pod = scenario.pod()
+    const batch = await scenario.batch(await pod.assign())
+    for (let i = 0; i < 4; i++)
+      pod.before('commit errors', async () => {
+        throw new CatalogError('UNAVAILABLE', '503')
+      })
+    await pod.commit(batch)
+    scenario.produce('health:0', 'bad-3')
+    await pod.commit(await scenario.batch(new Map([['health:0', 3]])))
+    await restoreBackup(scenario.lake, rawTable, 1)
+    const { steps } = await go(scenario, recoveryOf(scenario), { way: 'accept-rollback', table: 'raw' })
+    assert.equal(steps[0]!.summary['deleted-records'], '1')
+    await goesOn(scenario)
+  })
+
   test('and main was set back on top of that: what was lost without a trace is cut, too', async () => {
     const scenario = await consumed(['a'], ['b'], ['bad-1', 'c'], ['bad-2'])
     await restoreBackup(scenario.lake, rawTable, 2)
