@@ -35,10 +35,10 @@ export function createProbes({ pipeline, metrics, tally, trouble, status, now }:
       return metrics.text()
     },
     // A halt, and a catalog that is away, are not mended by a restart: only a pipeline without any sign of life is dead.
-    live: () => ({
-      ok: now() - Math.max(tally.lastSignMs, pipeline.lastProgressMs) < stuckAfterMs,
-      message: 'nothing has moved for 5 minutes',
-    }),
+    live() {
+      const ok = now() - Math.max(tally.lastSignMs, pipeline.lastProgressMs) < stuckAfterMs
+      return { ok, message: ok ? 'alive' : 'nothing has moved for 5 minutes' }
+    },
     ready: () => ({
       ok: pipeline.halt === null && pipeline.tables !== undefined,
       message: what(),

@@ -10,6 +10,9 @@ import { type Storage, StorageError } from '../iceberg/storage.ts'
 import type { Snapshot } from '../iceberg/tableMetadata.ts'
 import { ancestors, type Own, type Situation, type Sound } from './situation.ts'
 
+/** Marks an errors snapshot that appended again what errors had lost: not only what it was the first to apply. */
+export const againKey = 'hc.appended-again'
+
 export interface LostErrors {
   readonly locations: ReadonlySet<string>
   readonly rows: number
@@ -28,7 +31,7 @@ export async function findLostErrors(
   const live = new Map<string, ManifestEntry>()
   for await (const entry of liveDataFiles(storage, errors.head))
     if (entry.file.content === 0) live.set(entry.file.location, entry)
-  const announced = await filesOfLostCommits(raw, own, storage)
+  const announced = await filesOfLostCommits(raw, own, errors.own.keys.appliedSeq, storage)
   const lost = announced
     ? byAnnouncement(announced, errors, live)
     : byCommit(own.keys, await filesOf(pending, storage), errors, live)
@@ -63,10 +66,13 @@ async function filesOf(intents: Iterable<Intent>, storage: Storage): Promise<Fil
 async function filesOfLostCommits(
   raw: Situation['raw'],
   own: Own<RawKeys>,
+  applied: number,
   storage: Storage,
 ): Promise<FilesOf | undefined> {
   if (raw.table === undefined || raw.tagged === undefined || raw.tagged === own.snapshot) return undefined
   const ours = new Map(raw.retained.map(({ snapshot, keys }) => [snapshot, keys]))
+  // Commits after the tagged one are gone without a trace: a backup was restored before main was set back.
+  if ((ours.get(raw.tagged)?.seq ?? -1) < applied) return undefined
   const lost = new Map<number, Intent>()
   for (const snapshot of ancestors(raw.table, raw.tagged)) {
     if (raw.damaged.has(snapshot['snapshot-id'])) return undefined
@@ -74,7 +80,9 @@ async function filesOfLostCommits(
       const files = await filesOf(lost.values(), storage)
       return files.size === lost.size ? files : undefined
     }
-    for (const intent of ours.get(snapshot)?.pending ?? []) if (intent.seq > own.keys.seq) lost.set(intent.seq, intent)
+    // The newest announcement of a batch tells what is left of it.
+    for (const intent of ours.get(snapshot)?.pending ?? [])
+      if (intent.seq > own.keys.seq && !lost.has(intent.seq)) lost.set(intent.seq, intent)
   }
   return undefined
 }
@@ -129,7 +137,11 @@ function byCommit(
     const adder = byNumber.get(number)
     if (adder === undefined || keysOf.get(adder) === undefined || adder.summary.operation !== 'append')
       return rewritten(errors.name, location)
-    if (!keep.has(location)) lost.add(location)
+    if (keep.has(location)) continue
+    // It holds batches from before the offsets, too, which raw no longer announces.
+    if (againKey in adder.summary)
+      return `${errors.name} got rows again in snapshot ${adder['snapshot-id']}, those before the offsets and those past them`
+    lost.add(location)
   }
   return lost
 }

@@ -60,14 +60,17 @@ export interface Situation {
   readonly kafka: KafkaSeen | string
 }
 
-/** Errors before raw: what errors has applied then, raw has announced, unless one of them was set back. */
+/**
+ * In the order of the protocol's own audit, in any other of which a commit made meanwhile looks like a fault: what the group
+ * has committed and where partitions begin, errors, raw, and where partitions end.
+ */
 export async function readSituation(context: CommitContext): Promise<Situation> {
   const { settings, ports } = context
-  const kafka = await readKafka(settings.topics, ports.positions).catch(error =>
-    error instanceof Error ? error.message : String(error),
-  )
+  const failed = (error: unknown): string => (error instanceof Error ? error.message : String(error))
+  const before = await readKafka(settings.topics, ports.positions).catch(failed)
   const errors = await ports.catalog.loadTable(settings.errors)
   const raw = await ports.catalog.loadTable(settings.raw)
+  const kafka = typeof before === 'string' ? before : await withEnds(before, ports.positions).catch(failed)
   return {
     group: settings.group,
     raw: seeTable(context, 'raw', raw, settings.rawDefinition, summary => {
@@ -85,6 +88,14 @@ async function readKafka(topics: readonly string[], positions: KafkaPositions): 
   const partitions = [...known].flatMap(([topic, numbers]) => numbers.map(partition => ({ topic, partition })))
   const committed = await positions.committed(partitions)
   return { clusterId, partitions, committed, watermarks: await positions.watermarks(partitions) }
+}
+
+async function withEnds(seen: KafkaSeen, positions: KafkaPositions): Promise<KafkaSeen> {
+  const ends = await positions.watermarks(seen.partitions)
+  const watermarks = new Map(
+    [...seen.watermarks].map(([key, { low }]) => [key, { low, high: ends.get(key)?.high ?? low }]),
+  )
+  return { ...seen, watermarks }
 }
 
 type Summary = Readonly<Record<string, string>>

@@ -44,37 +44,32 @@ export async function expireSnapshots(
   options: ExpiryOptions,
   signal: AbortSignal,
 ): Promise<StepResult> {
+  const label = qualified(settings[which])
   for (let attempt = 0; ; attempt++) {
     signal.throwIfAborted()
     const pair = await loadPair(ports, settings)
     if (pair === undefined) return nothing
     const located: Located<unknown> = pair[which]
-    const snapshots = located.table.snapshots.length
-    const label = qualified(settings[which])
-    if (!mayDeleteFiles(located)) return { items: [], left: [`${label}: gc.enabled is false`], snapshots }
+    const { table } = located
+    const asItIs = { ...nothing, snapshots: table.snapshots.length }
+    if (!mayDeleteFiles(located)) return { ...asItIs, left: [`${label}: gc.enabled is false`] }
     const found = expirable(located, settings.retention, tagName(settings.group), ports.now())
-    if (!isWorthwhile(found, snapshots, options)) return { items: [], left: [], snapshots }
+    if (!isWorthwhile(found, table.snapshots.length, options)) return asItIs
     const updates = updatesOf(found)
-    const question = { storage: ports.storage, table: located.table, gone: found.snapshots, signal }
-    const report = (waste: readonly WasteFile[], kept: number): StepResult => ({
-      items: itemsOf(label, found, waste),
-      left: [],
-      snapshots: kept,
-    })
     if (options.dryRun) {
-      const newest = applyUpdates(located.table, updates, ports.now())
-      const waste = await wasteOf({ ...question, newest, pending: pair.raw.keys.pending })
-      return report(waste, newest.snapshots.length)
+      const newest = applyUpdates(table, updates, ports.now())
+      const waste = await wasteOf(ports.storage, { table, newest, pending: pair.raw.keys.pending }, signal)
+      return { items: itemsOf(label, found, waste), left: [], snapshots: newest.snapshots.length }
     }
-    if (!ports.mayAct()) return { items: [], left: [`${label}: another pod is to do it`], snapshots }
-    const failure = await commit(ports, settings, which, located.table, updates)
+    if (!ports.mayAct()) return { ...asItIs, left: [`${label}: another pod is to do it`] }
+    const failure = await commit(ports, settings, which, table, updates)
     // Whatever was answered: what the table says now is what happened, and what files are judged by.
     const after = await loadPair(ports, settings)
-    if (after !== undefined && isDurable(after[which].table, located.table, found)) {
-      const newest = after[which].table
-      const waste = await wasteOf({ ...question, newest, pending: after.raw.keys.pending })
+    const newest = after?.[which].table
+    if (newest !== undefined && isDurable(newest, table, found)) {
+      const waste = await wasteOf(ports.storage, { table, newest, pending: after!.raw.keys.pending }, signal)
       const deleted = await deleteFiles(ports, waste, options.progress, signal)
-      return report(waste.slice(0, deleted), newest.snapshots.length)
+      return { items: itemsOf(label, found, waste.slice(0, deleted)), left: [], snapshots: newest.snapshots.length }
     }
     if (attempt + 1 >= attempts)
       throw new CatalogError('CONFLICT', `expiry of ${label} lost ${attempts} races; run it again later`, failure)

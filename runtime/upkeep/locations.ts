@@ -16,7 +16,7 @@ const bits = 2 ** 27
 
 /**
  * A set of locations in 16 MiB, however many they are (a Bloom filter): it never denies what was added, and wrongly claims
- * 1 of 250 others at ten million. So it may only ever be asked what to keep.
+ * 1 of 200 others at ten million. So it may only ever be asked what to keep.
  */
 export class LocationFilter {
   readonly #bits = new Uint8Array(bits / 8)

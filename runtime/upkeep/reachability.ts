@@ -29,21 +29,21 @@ type ListedManifest = Pick<ManifestFile, 'manifest_path' | 'manifest_length'>
 const readers = 8
 
 export interface WasteQuestion {
-  readonly storage: Storage
   /** The table before the expiry. */
   readonly table: TableMetadata
-  /** Its snapshots that are no more. */
-  readonly gone: readonly Snapshot[]
   /** The newest metadata, loaded after the expiry. */
   readonly newest: TableMetadata
   readonly pending: readonly Intent[]
-  readonly signal: AbortSignal
 }
 
 /** Data files first and manifest lists last. Rejects with StorageError where a retained file cannot be read. */
-export async function wasteOf(question: WasteQuestion): Promise<readonly WasteFile[]> {
-  const { storage, gone, newest, pending, signal } = question
-  const lists = new Map(gone.map(snapshot => [pathKey(snapshot['manifest-list']), snapshot]))
+export async function wasteOf(
+  storage: Storage,
+  question: WasteQuestion,
+  signal: AbortSignal,
+): Promise<readonly WasteFile[]> {
+  const { table, newest, pending } = question
+  const lists = new Map(goneFrom(table, newest).map(snapshot => [pathKey(snapshot['manifest-list']), snapshot]))
   for (const snapshot of newest.snapshots) lists.delete(pathKey(snapshot['manifest-list']))
   const manifests = new Map<string, ListedManifest>()
   await forEach([...lists.values()], signal, async snapshot => {
@@ -59,7 +59,9 @@ export async function wasteOf(question: WasteQuestion): Promise<readonly WasteFi
     }
   })
   for (const { manifest } of pending) manifests.delete(pathKey(manifest))
-  const dataFiles = mayStrandData(question) ? await dataWaste(question, [...manifests.values()], kept) : []
+  const dataFiles = mayStrandData(question)
+    ? await dataWaste(storage, pending, [...manifests.values()], kept, signal)
+    : []
   return [
     ...dataFiles,
     ...statisticsWaste(question),
@@ -76,27 +78,34 @@ export async function wasteOf(question: WasteQuestion): Promise<readonly WasteFi
  * Whether a data file may have gone out of reach with these snapshots: not where each of them stands on main below a
  * retained one with nothing but appends between.
  */
-function mayStrandData({ table, gone, newest }: WasteQuestion): boolean {
+function mayStrandData({ table, newest }: WasteQuestion): boolean {
   const head = table.refs.main?.['snapshot-id']
-  const left = new Set(gone)
-  const names = new Set(newest.snapshots.map(snapshot => snapshot['snapshot-id']))
+  const gone = new Set(goneFrom(table, newest))
+  let strandable = gone.size
   let onlyAppends = false
   for (const snapshot of head === undefined ? [] : lineOf(table, head)) {
     const isAppend = snapshot.summary.operation === 'append'
-    if (names.has(snapshot['snapshot-id'])) onlyAppends = isAppend
+    if (!gone.has(snapshot)) onlyAppends = isAppend
     else {
-      if (onlyAppends) left.delete(snapshot)
+      if (onlyAppends) strandable--
       onlyAppends &&= isAppend
     }
   }
-  return left.size > 0
+  return strandable > 0
+}
+
+function goneFrom(table: TableMetadata, newest: TableMetadata): readonly Snapshot[] {
+  const left = new Set(newest.snapshots.map(snapshot => snapshot['snapshot-id']))
+  return table.snapshots.filter(snapshot => !left.has(snapshot['snapshot-id']))
 }
 
 /** Files in manifests that are out of reach and live in none that is within. */
 async function dataWaste(
-  { storage, pending, signal }: WasteQuestion,
+  storage: Storage,
+  pending: readonly Intent[],
   manifests: readonly ListedManifest[],
   kept: ReadonlyMap<string, ListedManifest>,
+  signal: AbortSignal,
 ): Promise<readonly WasteFile[]> {
   const waste = new Map<string, WasteFile>()
   const add = ({ file }: ManifestEntry): void => {

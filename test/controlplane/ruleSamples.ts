@@ -64,6 +64,9 @@ export const ruleSamples: Readonly<Record<string, readonly RuleSample[]>> = {
   'spec.iceberg.storage: has both': [
     { breaks: { 'spec.iceberg.storage': { s3: {}, persistentVolumeClaim: { claimName: 'a' } } } },
   ],
+  'spec.iceberg.storage.s3.serverSideEncryption: is for mode': [
+    { breaks: { 'spec.iceberg.storage': { s3: { serverSideEncryption: { mode: 'AES256', kmsKeyId: 'a' } } } } },
+  ],
   'spec.iceberg.commit.interval: is out of bounds': [
     { breaks: { 'spec.iceberg.commit.interval': '0s' } },
     { breaks: { 'spec.iceberg.commit.interval': '2h' } },

@@ -91,8 +91,10 @@ async function readTables({ folder, rawTable, errorsTable }: Filled) {
     const { duckdb } = await read(table, [{ op: 'dump', columns, path: join(folder, name) }], ['duckdb'])
     return duckdb[0].path
   }
-  const raw = await dump(rawTable, 'raw', ['sample_id', 'value', 'data_type', 'start_date'])
-  const errors = await dump(errorsTable, 'errors', ['kafka_partition', 'kafka_offset', 'sample_index', 'error_reason'])
+  const [raw, errors] = await Promise.all([
+    dump(rawTable, 'raw', ['sample_id', 'value', 'data_type', 'start_date']),
+    dump(errorsTable, 'errors', ['kafka_partition', 'kafka_offset', 'sample_index', 'error_reason']),
+  ])
   return {
     raw: await byKey(raw, ([id]) => String(id)),
     errors: await byKey(errors, ([partition, offset, index]) => `${partition}/${offset}/${index}`),

@@ -12,7 +12,7 @@ import { exact, verdict } from '../faults/exactness.ts'
 import { createFeed } from '../faults/feed.ts'
 import { createRandom } from '../faults/random.ts'
 import { until } from '../until.ts'
-import { type Fault, type FaultProxy, untilNewToken } from './faultProxy.ts'
+import { type Fault, type FaultProxy, printFault, untilNewToken } from './faultProxy.ts'
 import { startLakehouse } from './lakehouse.ts'
 import { lostAndOrphaned } from './storedFiles.ts'
 
@@ -47,8 +47,6 @@ const files = ['data', 'pending data', 'pending manifest', 'manifest', 'manifest
 /** Requests to the catalog that a few commits and all their repetitions stay below; without a pause it is thousands. */
 const tightLoop = 150
 
-const printed = ({ fault, ...rest }: Fault) => `${fault} ${JSON.stringify(rest)}`
-
 suite('a fault of a commit', async () => {
   const house = await startLakehouse({ random: createRandom(7) })
   after(() => house.stop())
@@ -78,7 +76,7 @@ suite('a fault of a commit', async () => {
     return requestsDuring(proxy, async () => {
       const injected = Object.entries(hits).map(([kind, times]) => proxy.inject({ kinds: [kind], do: fault, times }))
       const wanted = Object.values(hits)
-      await until(`${printed(fault)} ${JSON.stringify(hits)}`, async () => {
+      await until(`${printFault(fault)} ${JSON.stringify(hits)}`, async () => {
         const isOver = injected.every((rule, at) => rule.hits >= wanted[at]!)
         if (!isOver) await feed.send(10).then(() => delay(100))
         return isOver
@@ -87,7 +85,7 @@ suite('a fault of a commit', async () => {
   }
 
   for (const fault of catalogFaults)
-    test(`of a request to the catalog: ${printed(fault)}`, async () => {
+    test(`of a request to the catalog: ${printFault(fault)}`, async () => {
       const hits: Record<string, number> = { 'commit raw': 2, 'commit errors': 1 }
       if (fault.fault === 'truncate' || fault.fault === 'refuse')
         Object.assign(hits, { 'load raw': 1, 'load errors': 1 })
@@ -96,7 +94,7 @@ suite('a fault of a commit', async () => {
     })
 
   for (const fault of storageFaults)
-    test(`of a request to S3: ${printed(fault)}`, async () => {
+    test(`of a request to S3: ${printFault(fault)}`, async () => {
       const hits = Object.fromEntries(files.map(kind => [kind, 1]))
       const requests = await overcome(house.storageProxy, hits, fault)
       assert.ok(requests < tightLoop * 10, `${requests} requests`)

@@ -251,6 +251,15 @@ export async function untilNewToken(proxy: FaultProxy, ms: number): Promise<numb
   return injected.hits
 }
 
+/** E.g. `late heldMs=200 afterMs=0`. */
+export const printFault = ({ fault, ...rest }: Fault): string =>
+  [
+    fault,
+    ...Object.entries(rest).map(
+      ([name, value]) => `${name}=${typeof value === 'object' ? JSON.stringify(value) : value}`,
+    ),
+  ].join(' ')
+
 /** Most of them that arrived within any one second: what a tight loop would show in. */
 export function busiestSecond(exchanges: readonly Exchange[]): number {
   let most = 0

@@ -19,11 +19,9 @@ export async function lostAndOrphaned(
   { s3 }: Pick<Lakehouse, 's3'>,
   { namespace, rawTable, errorsTable }: LakehouseGround,
 ): Promise<StoredFiles> {
-  const reached = new Set<string>()
-  for (const table of [rawTable, errorsTable]) {
-    const { java } = await read(table, [{ op: 'reachable' }], ['java'])
-    for (const location of java[0]!.files) reached.add(location.replace(/^s3:\/\//, ''))
-  }
+  const reading = [rawTable, errorsTable].map(table => read(table, [{ op: 'reachable' }], ['java']))
+  const locations = (await Promise.all(reading)).flatMap(({ java }) => java[0].files)
+  const reached = new Set(locations.map(location => location.replace(/^s3:\/\//, '')))
   const folder = join(s3.dir, 'data')
   const below = `${s3.bucket}/warehouse/${namespace}`
   const stored = await readdir(join(folder, below), { recursive: true })

@@ -3,7 +3,8 @@
  * what it did, for the timeline. Everything is drawn from the world's own chance.
  */
 import { setTimeout as delay } from 'node:timers/promises'
-import { type Fault, untilNewToken } from '../lakehouse/faultProxy.ts'
+import { shuffled } from '../faults/random.ts'
+import { type Fault, printFault, untilNewToken } from '../lakehouse/faultProxy.ts'
 import { between, pick, type World } from './world.ts'
 
 export interface Happening {
@@ -112,17 +113,21 @@ const faults: readonly Fault[] = [
   { fault: 'truncate' },
 ]
 
+/** Several steps at a time, each with a fault of its own. */
 const requestFaults: Happening = {
   name: 'request faults',
   weight: 6,
   async run({ house, random }) {
-    const [proxy, kind] = pick(steps, random)
-    const fault = pick(faults, random)
-    const times = between(1, 4, random)
-    const injected = house[proxy].inject({ kinds: [kind], do: fault, times })
+    const injected = shuffled(steps, random)
+      .slice(0, between(1, 4, random))
+      .map(([proxy, kind]) => {
+        const fault = pick(faults, random)
+        const rule = house[proxy].inject({ kinds: [kind], do: fault, times: between(1, 3, random) })
+        return { rule, kind, fault }
+      })
     await delay(between(1_000, 5_000, random))
-    injected.end()
-    return `${injected.hits} × ${kind}: ${JSON.stringify(fault)}`
+    for (const { rule } of injected) rule.end()
+    return injected.map(({ rule, kind, fault }) => `${rule.hits} × ${kind}: ${printFault(fault)}`).join(', ')
   },
 }
 

@@ -55,9 +55,9 @@ const operations: readonly Operation[] = [
   },
 ]
 
-/** What Java says where consumers won every one of its tries, or the catalog was away. */
+/** What Java says where consumers won every one of its tries, the catalog was away, or no consumer has begun yet. */
 const isLostRace = (error: unknown) =>
-  /CommitFailed|CommitStateUnknown|Validation|ServiceFailure|ServiceUnavailable|RESTException|Cannot commit|S3Exception|SdkClient|NotFound/.test(
+  /CommitFailed|CommitStateUnknown|NoSuchTable|Validation|ServiceFailure|ServiceUnavailable|RESTException|Cannot commit|S3Exception|SdkClient|NotFound/.test(
     String((error as { stderr?: unknown }).stderr),
   )
 

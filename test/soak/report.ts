@@ -4,8 +4,7 @@ import { busiestSecond, type Exchange } from '../lakehouse/faultProxy.ts'
 import type { StoredFiles } from '../lakehouse/storedFiles.ts'
 import type { Broken } from './breakages.ts'
 import type { Latency } from './fleet.ts'
-import type { SoakOptions } from './soak.ts'
-import type { Entry, World } from './world.ts'
+import type { Entry, SoakOptions, World } from './world.ts'
 
 export interface Requests {
   readonly kind: string

@@ -7,7 +7,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { verdict } from '../faults/exactness.ts'
 import { createFeed } from '../faults/feed.ts'
-import { createRandom } from '../faults/random.ts'
+import { createRandom, shuffled } from '../faults/random.ts'
 import type { Runtime } from '../faults/runtimes.ts'
 import { type Lakehouse, type LakehouseGround, startLakehouse } from '../lakehouse/lakehouse.ts'
 import { lostAndOrphaned } from '../lakehouse/storedFiles.ts'
@@ -17,25 +17,13 @@ import { createFleet } from './fleet.ts'
 import { type Happening, happenings } from './happenings.ts'
 import { foreignPrefix, javaOperations } from './otherEngines.ts'
 import { createReport, type Report } from './report.ts'
-import { type Entry, pick, type World } from './world.ts'
-
-export interface SoakOptions {
-  readonly seed: number
-  readonly minutes: number
-  readonly replicas: number
-  readonly partitions: number
-  /** Of commits, e.g. `2s`. */
-  readonly interval: string
-  /** How many times a table is rolled back or replaced; each is followed by `recover`. */
-  readonly breakages: number
-  /** Told of each entry of the timeline when it happens. */
-  readonly tell: (entry: Entry) => void
-}
+import type { Entry, SoakOptions, World } from './world.ts'
 
 const sessionTimeout = '6s'
 const samplesPerPayload = 5
 const invalidShare = 0.03
-const all = [...happenings, javaOperations]
+/** Each as often as it weighs; shuffled anew whenever all have happened. */
+const cards = [...happenings, javaOperations].flatMap(one => Array<Happening>(one.weight).fill(one))
 
 export async function runSoak(options: SoakOptions): Promise<Report> {
   const random = createRandom(options.seed)
@@ -105,14 +93,15 @@ async function soak(options: SoakOptions, house: Lakehouse, random: () => number
 /** Draws one thing after the other until the time is over; breakages are spread over it, the last third excepted. */
 async function happen({ minutes, breakages: count }: SoakOptions, world: World, broken: Broken[]): Promise<void> {
   const { random, note } = world
-  const drawable = all.flatMap(happening => Array<Happening>(happening.weight).fill(happening))
+  const deck: Happening[] = []
   const beginMs = Date.now()
   const lengthMs = minutes * 60_000
   const breakAt = Array.from({ length: count }, (_, at) => beginMs + ((at + 1) / (count + 0.5)) * lengthMs * 0.75)
   while (Date.now() < beginMs + lengthMs) {
     if (broken.length < count && Date.now() >= breakAt[broken.length]!)
       broken.push(await breakAndRecover(world, breakages[broken.length % breakages.length]!))
-    const happening = pick(drawable, random)
+    if (deck.length === 0) deck.push(...shuffled(cards, random))
+    const happening = deck.pop()!
     note(happening.name, await happening.run(world))
     await delay(random() * 1_500)
   }

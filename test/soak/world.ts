@@ -10,6 +10,19 @@ export interface Entry {
   readonly detail: string
 }
 
+export interface SoakOptions {
+  readonly seed: number
+  readonly minutes: number
+  readonly replicas: number
+  readonly partitions: number
+  /** Of commits, e.g. `2s`. */
+  readonly interval: string
+  /** How many times a table is rolled back or replaced; each is followed by `recover`. */
+  readonly breakages: number
+  /** Told of each entry of the timeline when it happens. */
+  readonly tell: (entry: Entry) => void
+}
+
 export interface World {
   readonly house: Lakehouse
   readonly ground: LakehouseGround

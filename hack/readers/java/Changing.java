@@ -70,6 +70,8 @@ class Changing {
       partitions.computeIfAbsent(task.file().partition().toString(), key -> new ArrayList<>()).add(task.file());
     }
     RewriteFiles rewrite = table.newRewrite();
+    // As engines do: without it the whole history is checked, which an expiry has cut.
+    if (table.currentSnapshot() != null) rewrite.validateFromSnapshot(table.currentSnapshot().snapshotId());
     for (List<DataFile> files : partitions.values()) {
       if (files.size() < 2) continue;
       List<Record> rows = new ArrayList<>();

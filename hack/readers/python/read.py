@@ -160,7 +160,7 @@ class DuckDB:
             self.connection.execute(f"CREATE SECRET (TYPE s3, {s3_secret(properties)})")
         if "uri" in properties:
             warehouse, uri = quoted(properties.get("warehouse", "")), quoted(properties["uri"])
-            self.connection.execute(f"ATTACH {warehouse} AS lake (TYPE iceberg, ENDPOINT {uri}, AUTHORIZATION_TYPE 'none')")
+            self.connection.execute(f"ATTACH {warehouse} AS lake (TYPE iceberg, ENDPOINT {uri}, AUTHORIZATION_TYPE 'none', ACCESS_DELEGATION_MODE 'none')")
             namespace, _, name = table.rpartition(".")
             self.source = f"lake.{identifier(namespace)}.{identifier(name)}"
         else:

@@ -17,6 +17,7 @@ import {
   salvage,
   seeIntent,
 } from '../intents.ts'
+import { againKey } from '../lostErrors.ts'
 import { isSound, type Own, type Situation, type Sound, type TableSeen } from '../situation.ts'
 import { baseOf, type Offer, rangeText, recoveredKey, rowsText, type Step, type Way } from '../way.ts'
 
@@ -94,6 +95,7 @@ function appendAgain(
     keys: {
       ...printErrorsKeys({ ...errors.own.keys, appliedSeq: newest, commitId: ports.newId() }),
       ...noted,
+      [againKey]: String(batches.length),
       [recoveredKey]: flag,
     },
     manifests: batches.map(batch => manifestOf(batch, errors.table)),

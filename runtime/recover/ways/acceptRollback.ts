@@ -46,6 +46,11 @@ export async function acceptRollback(
   if (!isSound(errors, group)) return refuse(`${errors.name} must be in order first: it is halted too`)
   if (errors.own.keys.rawUuid !== raw.table['table-uuid'] || own.keys.errorsUuid !== errors.table['table-uuid'])
     return refuse(`${raw.name} and ${errors.name} were not filled beside each other`)
+  // Raising its number would hide that.
+  if (own.keys.errorsAckedSeq > errors.own.keys.appliedSeq)
+    return refuse(
+      `${errors.name} lost rows too: it has applied seq ${errors.own.keys.appliedSeq}, raw saw ${own.keys.errorsAckedSeq}; --undo raw, then recover ${errors.name} first`,
+    )
   const cutFor = errors.own.snapshot.summary[cutKey]
   const here = idOf(own)
   if (cutFor !== undefined && cutFor !== here && errors.own.keys.appliedSeq > own.keys.seq)

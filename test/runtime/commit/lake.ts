@@ -96,10 +96,16 @@ export class Lake {
   /** Rewrites every live file into one, in a snapshot without keys. False where there is nothing to, or a race is lost. */
   async compact(id: TableIdentifier): Promise<boolean> {
     const table = await this.catalog.loadTable(id)
-    const head = table && headOf(table)
     const rows = await this.rows(id)
-    if (table === undefined || head === undefined || rows.length === 0) return false
-    const file = await this.writeFile(`${table.location}/data/compacted-${this.newId()}.parquet`, rows)
+    if (table === undefined || rows.length === 0) return false
+    return this.replace(id, await this.writeFile(`${table.location}/data/compacted-${this.newId()}.parquet`, rows))
+  }
+
+  /** Makes the file all that the table has, in a snapshot without keys. False where a race is lost. */
+  async replace(id: TableIdentifier, file: DataFile): Promise<boolean> {
+    const table = await this.load(id)
+    const head = headOf(table)
+    if (head === undefined) return false
     const bytes = encodeManifest([file], { schema: currentSchema(table), spec: currentSpec(table) })
     const location = `${table.location}/metadata/${this.newId()}.avro`
     await this.storage.create(location, bytes)

@@ -337,6 +337,50 @@ suite('--take-over', () => {
   })
 })
 
+for (const call of ['committedOf', 'watermarks', 'topicPartitions'] as const)
+  test(`a pod that commits while the situation is read (before ${call}) looks like nothing that is wrong`, async () => {
+    const scenario = await consumed(['a', 'bad-1'])
+    const { kafka } = scenario
+    const asked: Record<string, number> = {}
+    for (const nth of [1, 2, 3]) {
+      asked[call] = 0
+      const watched = new Proxy(kafka, {
+        get(target, name) {
+          const value = Reflect.get(target, name)
+          if (name !== call) return value
+          return async (...args: never[]) => {
+            if (++asked[call]! === nth) {
+              scenario.produce('health:0', `x${nth}`, `bad-${nth}${call}`)
+              await scenario.pod().consume()
+            }
+            return Reflect.apply(value as () => unknown, target, args)
+          }
+        },
+      })
+      const recovery = recoveryOf({ lake: scenario.lake, kafka: watched })
+      assert.deepEqual(await flags(recovery), [])
+    }
+    await scenario.assertExactlyOnce()
+  })
+
+for (const table of [rawTable, errorsTable])
+  test(`a pod that commits before ${table.name} is read looks like nothing that is wrong`, async () => {
+    const scenario = await consumed(['a', 'bad-1'])
+    const { catalog } = scenario.lake
+    const { loadTable } = catalog
+    Object.assign(catalog, {
+      loadTable: async (id: typeof rawTable) => {
+        if (id.name !== table.name) return loadTable(id)
+        Object.assign(catalog, { loadTable })
+        scenario.produce('health:0', 'b', 'bad-2')
+        await scenario.pod().consume()
+        return loadTable(id)
+      },
+    })
+    assert.deepEqual(await flags(recoveryOf(scenario)), [])
+    await scenario.assertExactlyOnce()
+  })
+
 test('without Kafka the ways that need it are not offered, the others are', async () => {
   const scenario = await consumed(['a', 'bad-1'], ['b'])
   const { lake } = scenario

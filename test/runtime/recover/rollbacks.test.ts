@@ -224,6 +224,57 @@ suite('raw is as a backup of its metadata had it', () => {
     assert.deepEqual(await flags(recoveryOf(scenario)), ['(--accept-rollback raw)'])
   })
 
+  test('rows from before the offsets that errors took late, together with lost ones, stay', async () => {
+    const scenario = await consumed(['a', 'bad-1'])
+    scenario.produce('health:0', 'bad-2')
+    const pod = scenario.pod()
+    const batch = await scenario.batch(await pod.assign())
+    for (let i = 0; i < 4; i++)
+      pod.before('commit errors', async () => {
+        throw new CatalogError('UNAVAILABLE', '503')
+      })
+    await pod.commit(batch)
+    scenario.produce('health:0', 'bad-3')
+    await pod.commit(await scenario.batch(new Map([['health:0', 3]])))
+    await restoreBackup(scenario.lake, rawTable, 1)
+    const { steps } = await go(scenario, recoveryOf(scenario), { way: 'accept-rollback', table: 'raw' })
+    assert.equal(steps[0]!.summary['deleted-records'], '1')
+    await goesOn(scenario)
+  })
+
+  test('and main was set back on top of that: what was lost without a trace is cut, too', async () => {
+    const scenario = await consumed(['a'], ['b'], ['bad-1', 'c'], ['bad-2'])
+    await restoreBackup(scenario.lake, rawTable, 2)
+    await rollBack(scenario.lake, rawTable, 1)
+    const recovery = recoveryOf(scenario)
+    assert.deepEqual(await flags(recovery), ['(--undo raw)', '--accept-rollback raw'])
+    await go(scenario, recovery, { way: 'accept-rollback', table: 'raw' })
+    await goesOn(scenario)
+  })
+
+  test('after errors got rows again, those before the offsets among them: they are not guessed at', async () => {
+    const scenario = await consumed(['bad-1', 'a'], ['b'], ['bad-2', 'c'])
+    await rollBack(scenario.lake, errorsTable, 2)
+    await go(scenario, recoveryOf(scenario), { way: 'accept-rollback', table: 'errors' })
+    await restoreBackup(scenario.lake, rawTable, 1)
+    await assert.rejects(
+      recoveryOf(scenario).go({ way: 'accept-rollback', table: 'raw' }, never),
+      /db\.errors got rows again in snapshot/,
+    )
+    await scenario.pod().halts('RawRolledBack')
+  })
+
+  test('and errors lost rows, too: no way of raw hides that', async () => {
+    const scenario = await consumed(['bad-1'], ['bad-2'], ['bad-3'])
+    await restoreBackup(scenario.lake, errorsTable, 3)
+    await rollBack(scenario.lake, rawTable, 1)
+    const recovery = recoveryOf(scenario)
+    assert.deepEqual(await flags(recovery), ['--undo raw', '(--accept-rollback raw)'])
+    await go(scenario, recovery, { way: 'undo', table: 'raw' })
+    await go(scenario, recovery, { way: 'accept-rollback', table: 'errors' })
+    await goesOn(scenario)
+  })
+
   test('CommittedAhead: commits without error rows were lost', async () => {
     const scenario = await consumed(['a', 'bad-1'], ['b'], ['c'])
     await restoreBackup(scenario.lake, rawTable, 2)

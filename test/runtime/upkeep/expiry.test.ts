@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { suite, test } from 'node:test'
+import { readManifest } from '../../../runtime/iceberg/snapshotFiles.ts'
 import { errorsTable, headOf, rawTable, tag } from '../commit/lake.ts'
 import { day, lostAnswer, never, UpkeepWorld } from './world.ts'
 
@@ -119,36 +120,74 @@ suite('files of expired snapshots', () => {
     await world.assertIntact()
   })
 
-  test('are kept while raw still announces them, though errors has compacted them away', async () => {
+  test('go where a retained snapshot is the one that replaced them', async () => {
     const world = new UpkeepWorld()
+    await world.commits(4)
+    await world.lake.compact(rawTable)
     await world.commits(1)
-    // The newest raw commit announces an intent, which errors takes; until the next raw commit it stays announced.
-    const [intent] = (await world.scenario.rawKeys()).pending
-    assert.ok(intent)
-    for (let i = 0; i < 5; i++) {
-      await world.lake.compact(errorsTable)
-      assert.equal(
-        await world.scenario
-          .pod()
-          .assign()
-          .then(() => true),
-        true,
-      )
-      const pod = world.scenario.pod()
-      const positions = await pod.assign()
-      await pod.audit(positions)
-    }
-    const pending = (await world.scenario.rawKeys()).pending
-    world.lake.pass(8 * day)
-    await world.upkeep().maintain(expiry, never)
-    assert.equal((await world.snapshots(errorsTable)).length, 1)
-    for (const { manifest } of pending) {
-      const files = await world.files()
-      assert.ok(files.has(manifest), 'the manifest is gone')
-    }
-    assert.ok(pending.length > 0)
+    await world.upkeep({ retention: { maxAgeMs: 7 * day, maxCount: 2 } }).maintain(expiry, never)
+    assert.deepEqual(await world.files(), await world.needed())
     await world.assertIntact()
   })
+
+  test('are kept where the manifests that list them were merged', async () => {
+    const world = new UpkeepWorld()
+    await world.commits(2)
+    for (const id of [rawTable, errorsTable]) await world.merging(id)
+    for (const id of [rawTable, errorsTable]) await world.lake.compact(id)
+    await world.commits(6)
+    const { items } = await world.upkeep().maintain(expiry, never)
+    assert.ok(items.some(({ kind }) => kind === 'manifests'))
+    assert.deepEqual(await world.files(), await world.needed())
+    await world.assertIntact()
+  })
+
+  test('are kept where somebody refers to them again before they are judged', async () => {
+    const world = new UpkeepWorld()
+    await world.commits(1)
+    const rows = await world.lake.rows(rawTable)
+    const file = await world.lake.writeFile('memory:///w/db/raw/data/again.parquet', rows)
+    await world.lake.replace(rawTable, file)
+    await world.lake.compact(rawTable)
+    await world.commits(4)
+    const after = (call: string) => call === 'commit raw' && world.lake.replace(rawTable, file)
+    await world.upkeep({}, { after }).maintain(expiry, never)
+    assert.ok((await world.files()).has(file.location))
+  })
+
+  for (const merges of [false, true])
+    test(`are kept while raw still announces them, though errors has ${merges ? 'merged and ' : ''}compacted them away`, async () => {
+      const world = new UpkeepWorld()
+      if (merges) {
+        await world.commits(1)
+        await world.merging(errorsTable)
+      }
+      await world.commits(1)
+      // What the newest raw commit announces, errors takes; until the next raw commit it stays announced.
+      const { pending } = await world.scenario.rawKeys()
+      assert.equal(pending.length, 1)
+      const audit = async () => {
+        const pod = world.scenario.pod()
+        await pod.audit(await pod.assign())
+      }
+      if (merges) {
+        await world.touch(errorsTable)
+        await audit()
+      }
+      for (let i = 0; i < 5; i++) {
+        await world.lake.compact(errorsTable)
+        await audit()
+      }
+      world.lake.pass(8 * day)
+      await world.upkeep().maintain(expiry, never)
+      assert.equal((await world.snapshots(errorsTable)).length, 1)
+      assert.deepEqual((await world.scenario.rawKeys()).pending, pending)
+      const files = await world.files()
+      for (const { manifest, length } of pending)
+        for (const { file } of (await readManifest(world.lake.storage, manifest, length)).entries)
+          assert.ok(files.has(file.location), `${file.location} is gone`)
+      await world.assertIntact()
+    })
 
   test('that cannot be told because a retained manifest list is unreadable all stay', async () => {
     const world = new UpkeepWorld()

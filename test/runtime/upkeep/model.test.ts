@@ -135,22 +135,27 @@ class History {
 
 test('whatever happens beside and within upkeep, nothing that is needed goes, and waste does', async () => {
   await fc.assert(
-    fc.asyncProperty(fc.array(event, { minLength: 5, maxLength: 20, size: 'max' }), async events => {
-      const history = new History()
-      const { world } = history
-      await world.commits(1)
-      for (const it of events) {
-        await history.play(it)
-        if (it.what === 'upkeep') await world.needed()
-      }
-      await world.assertIntact()
-      // What a crash or a lost race left is waste by then, and there is something young for the storage to tell time by.
-      world.lake.pass(9 * day)
-      await world.commits(1)
-      await world.upkeep().maintain({}, never)
-      assert.deepEqual(await world.files(), await world.needed())
-      await world.assertIntact()
-    }),
-    { numRuns: process.env.HC_TEST_LONG === '1' ? 2_000 : 40 },
+    fc.asyncProperty(
+      fc.array(event, { minLength: 5, maxLength: 20, size: 'max' }),
+      fc.boolean(),
+      async (events, merges) => {
+        const history = new History()
+        const { world } = history
+        await world.commits(1)
+        for (const id of merges ? [rawTable, errorsTable] : []) await world.merging(id)
+        for (const it of events) {
+          await history.play(it)
+          if (it.what === 'upkeep') await world.needed()
+        }
+        await world.assertIntact()
+        // What a crash or a lost race left is waste by then, and there is something young for the storage to tell time by.
+        world.lake.pass(9 * day)
+        await world.commits(1)
+        await world.upkeep().maintain({}, never)
+        assert.deepEqual(await world.files(), await world.needed())
+        await world.assertIntact()
+      },
+    ),
+    { numRuns: process.env.HC_TEST_LONG === '1' ? 500 : 30 },
   )
 })

@@ -137,6 +137,18 @@ suite('files stay that', () => {
     await world.assertIntact()
   })
 
+  test('a commit refers to that was faster than the deletes', async () => {
+    const world = new UpkeepWorld()
+    await world.commits(1)
+    const file = await world.lake.writeFile(`${raw}/data/late.parquet`, await world.lake.rows(rawTable))
+    await old(world)
+    let loads = 0
+    const before = (call: string) => call === 'load raw' && ++loads === 2 && world.lake.replace(rawTable, file)
+    await world.upkeep({}, { before }).maintain(orphans, never)
+    assert.deepEqual(world.deleted, [])
+    await world.assertIntact()
+  })
+
   test('the metadata names in whatever field, statistics among them', async () => {
     const world = new UpkeepWorld()
     await world.commits(1)
@@ -196,6 +208,16 @@ suite('a location is refused that', () => {
       await world.commits(1)
       await refused(world, location)
     })
+  test('holds a copy of its own metadata, as if of a copy of the table', async () => {
+    const world = new UpkeepWorld()
+    await world.commits(1)
+    await refused(world, `${raw}/copy/metadata/v1.metadata.json`, (await world.lake.load(rawTable))['table-uuid'])
+  })
+  test('is for pending files, and holds metadata', async () => {
+    const world = new UpkeepWorld()
+    await world.commits(1)
+    await refused(world, `${await pendingFolder(world)}/metadata/v1.metadata.json`)
+  })
   test('the errors table lies in, where it is the raw table’s', async () => {
     const world = new UpkeepWorld()
     await world.commits(1)

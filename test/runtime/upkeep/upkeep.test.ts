@@ -67,6 +67,16 @@ suite('the background', () => {
     assert.deepEqual(new Set(told.map(({ what }) => what)), new Set(['done expiry']))
   })
 
+  test('leaves little alone, because every manifest list is read for it', async () => {
+    const background = new Background()
+    await background.world.commits(12)
+    const before = await background.world.snapshots(rawTable)
+    await background.run(hour, { retention: { maxAgeMs: 7 * day, maxCount: before.length - 1 } })
+    assert.deepEqual(await background.world.snapshots(rawTable), before)
+    await background.run(hour, { retention: { maxAgeMs: 7 * day, maxCount: before.length - 2 } })
+    assert.equal((await background.world.snapshots(rawTable)).length, before.length - 2)
+  })
+
   test('tells what fails and tries it again, listing all files not before an hour', async () => {
     const background = new Background()
     await background.world.commits(8)

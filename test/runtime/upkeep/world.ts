@@ -9,7 +9,7 @@ import type { Storage } from '../../../runtime/iceberg/storage.ts'
 import type { Snapshot, SnapshotRef } from '../../../runtime/iceberg/tableMetadata.ts'
 import type { UpkeepObserver, UpkeepPorts, UpkeepSettings } from '../../../runtime/upkeep/ports.ts'
 import { createUpkeep, type Upkeep } from '../../../runtime/upkeep/upkeep.ts'
-import { errorsTable, group, Lake, rawTable, tag, taggedOf } from '../commit/lake.ts'
+import { errorsTable, group, headOf, Lake, rawTable, tag, taggedOf } from '../commit/lake.ts'
 import { never, Scenario } from '../commit/scenario.ts'
 
 export const hour = 3_600_000
@@ -106,6 +106,28 @@ export class UpkeepWorld {
 
   async commits(count: number): Promise<void> {
     for (let i = 0; i < count; i++) await this.commit([`s${this.ids}`, `bad-${this.ids++}`])
+  }
+
+  /** From now on every commit merges the manifests of the table into one. */
+  merging(id: TableIdentifier): Promise<void> {
+    return this.lake.change(id, {
+      action: 'set-properties',
+      updates: { 'commit.manifest.min-count-to-merge': '2' },
+    })
+  }
+
+  /** A commit of another engine that changes nothing. */
+  async touch(id: TableIdentifier): Promise<void> {
+    const head = headOf(await this.lake.load(id))!
+    const snapshotId = this.lake.newSnapshotId()
+    const snapshot = {
+      ...head,
+      'snapshot-id': snapshotId,
+      'parent-snapshot-id': head['snapshot-id'],
+      summary: { operation: 'append' },
+    }
+    await this.lake.change(id, { action: 'add-snapshot', snapshot })
+    await this.lake.setMain(id, snapshotId)
   }
 
   async setRef(id: TableIdentifier, name: string, ref: Omit<SnapshotRef, 'snapshot-id'>, snapshot: Snapshot) {
