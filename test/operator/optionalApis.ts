@@ -41,7 +41,7 @@ export async function definitionsOf(api: OptionalApi): Promise<readonly string[]
 }
 
 /** Resolves when objects of the API can be stored. */
-export async function installApi(cluster: TestCluster, api: OptionalApi): Promise<void> {
+export async function installApi(cluster: Pick<TestCluster, 'kubectl'>, api: OptionalApi): Promise<void> {
   const files = (await definitionsOf(api)).flatMap(file => ['-f', file])
   await cluster.kubectl('apply', '--server-side', ...files)
   const { group, plurals } = apis[api]
