@@ -128,6 +128,16 @@ suite('a fault of a commit', async () => {
       await allDurable(runtime, feed, 90)
     })
 
+  test('a commit that always loses is tried again with patience', async t => {
+    const injected = house.catalogProxy.inject({ kinds: ['commit raw'], do: { fault: 'refuse', status: 409 } })
+    await feed.send(50)
+    await delay(outageMs)
+    injected.end()
+    t.diagnostic(`${injected.hits} commits of one consumer that lost in ${outageMs / 1000} s`)
+    assert.ok(injected.hits > 0 && injected.hits <= 15 + outageMs / 1000, `${injected.hits} commits`)
+    await allDurable(runtime, feed, 90)
+  })
+
   test('loses and doubles nothing, misses no file, and tells no secret', async t => {
     assert.equal(runtime.ended, undefined)
     const told = [...runtime.logged.map(line => JSON.stringify(line)), ...runtime.complaints]

@@ -157,6 +157,26 @@ suite('main of raw was set back', () => {
     await goesOn(scenario)
   })
 
+  test('a cut that errors lost again, before raw was put back, does not come back either', async () => {
+    const scenario = await consumed(...rounds)
+    await rollBack(scenario.lake, rawTable, 2)
+    const { commitTable } = scenario.lake.catalog
+    Object.assign(scenario.lake.catalog, {
+      commitTable: async (...args: Parameters<typeof commitTable>) => {
+        if (args[0].name === 'raw') throw new Error('killed')
+        return commitTable(...args)
+      },
+    })
+    await assert.rejects(recoveryOf(scenario).go({ way: 'accept-rollback', table: 'raw' }, never), /killed/)
+    Object.assign(scenario.lake.catalog, { commitTable })
+    await rollBack(scenario.lake, errorsTable, 1)
+    const recovery = recoveryOf(scenario)
+    await go(scenario, recovery, { way: 'undo', table: 'raw' })
+    assert.deepEqual(await flags(recovery), ['(--undo errors)', '--accept-rollback errors'])
+    await go(scenario, recovery, { way: 'accept-rollback', table: 'errors' })
+    await goesOn(scenario)
+  })
+
   test('an answer that is lost, and commits that lose a race, are settled by looking again', async () => {
     const scenario = await consumed(...rounds)
     await rollBack(scenario.lake, rawTable, 2)
