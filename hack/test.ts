@@ -16,6 +16,8 @@ interface Suite {
   readonly command?: readonly string[]
   /** Test files at a time; 1 where they share a server or all the cores. */
   readonly concurrency?: number
+  /** Takes too long for every run: with --long, or where it is named. */
+  readonly long?: true
 }
 
 const suites: readonly Suite[] = [
@@ -77,6 +79,7 @@ const suites: readonly Suite[] = [
     name: 'e2e',
     what: 'all of it on a real node, Kafka to S3, installed and watched, through disruptions; needs root',
     files: ['test/e2e/**/*.test.ts'],
+    long: true,
   },
   { name: 'faults', what: 'kills, pauses, lost responses', files: ['test/faults/**/*.test.ts'] },
   {
@@ -89,9 +92,9 @@ const suites: readonly Suite[] = [
 
 const usage = `hack/test: runs the project's test suites
 
-  hack/test                   all of them
+  hack/test                   all of them but the long ones
   hack/test --only SUITE ...  some of them
-  hack/test --long            with the long runs (HC_TEST_LONG=1)
+  hack/test --long            with the long suites, and the long runs of the others (HC_TEST_LONG=1)
   hack/test --list            what there is
 
 One line a suite, the details of each failure, then "N passed, N failed"; exit code 1 where anything failed.`
@@ -174,13 +177,13 @@ async function runSuite(suite: Suite, signal: AbortSignal): Promise<Outcome> {
   return { passed: 0, failures: [`no test in ${suite.files!.join(' ')}`], reports: [], stderr: [] }
 }
 
-function chosenSuites(only: readonly string[]): readonly Suite[] {
+function chosenSuites(only: readonly string[], long: boolean): readonly Suite[] {
   const unknown = only.filter(name => !suites.some(suite => suite.name === name))
   if (unknown.length > 0) {
     console.error(`hack/test: '${unknown[0]}' is no suite; there are ${suites.map(suite => suite.name).join(', ')}`)
     process.exit(2)
   }
-  return suites.filter(suite => only.length === 0 || only.includes(suite.name))
+  return suites.filter(suite => (only.length === 0 ? long || !suite.long : only.includes(suite.name)))
 }
 
 async function main() {
@@ -194,7 +197,7 @@ async function main() {
     },
   })
   if (values.help) return console.log(usage)
-  if (values.list) return console.log(suites.map(suite => `${suite.name.padEnd(14)}${suite.what}`).join('\n'))
+  if (values.list) return console.log(suites.map(suite => `${suite.name.padEnd(14)}${suite.what}${suite.long ? '; long' : ''}`).join('\n'))
   if (Boolean(values.only) !== positionals.length > 0) {
     console.error(usage)
     process.exit(2)
@@ -205,7 +208,7 @@ async function main() {
 
   let passed = 0
   let failed = 0
-  for (const suite of chosenSuites(positionals)) {
+  for (const suite of chosenSuites(positionals, values.long ?? false)) {
     const startMs = Date.now()
     const limit = AbortSignal.timeout(values.long ? limitMs.long : limitMs.short)
     const outcome = await runSuite(suite, AbortSignal.any([stopping.signal, limit]))
