@@ -197,7 +197,10 @@ async function main() {
     },
   })
   if (values.help) return console.log(usage)
-  if (values.list) return console.log(suites.map(suite => `${suite.name.padEnd(14)}${suite.what}${suite.long ? '; long' : ''}`).join('\n'))
+  if (values.list)
+    return console.log(
+      suites.map(suite => `${suite.name.padEnd(14)}${suite.what}${suite.long ? '; long' : ''}`).join('\n'),
+    )
   if (Boolean(values.only) !== positionals.length > 0) {
     console.error(usage)
     process.exit(2)
