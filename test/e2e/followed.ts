@@ -2,7 +2,9 @@
  * One HealthConsumer of a cluster as a test follows it: its pods, how their processes ended, and what they tell of their
  * work. It changes nothing.
  */
+import { parseExposition, sumOf } from '../../cli/doctor/exposition.ts'
 import type { HealthConsumerStatus } from '../../crds/healthconsumer.ts'
+import { metrics } from '../../runtime/contract/metrics.ts'
 import type { RuntimeStatus } from '../../runtime/contract/status.ts'
 import { until } from '../until.ts'
 import { type Ground, namespace } from './ground.ts'
@@ -64,6 +66,15 @@ export function follow({ kubectl, get }: Ground, name: string): Followed {
       return undefined // It does not listen yet, or not any more.
     }
   }
+  /** Of the newest commit of the process itself, others' do not count: milliseconds since the epoch, 0 before the first. */
+  async function ownCommitMs({ address }: SeenPod): Promise<number> {
+    try {
+      const { body } = await get(`http://${address}:9249/metrics`)
+      return (sumOf(parseExposition(body), metrics.lastCommitTime.name) ?? 0) * 1000
+    } catch {
+      return 0
+    }
+  }
   const allTold = async () =>
     (await Promise.all((await pods()).filter(({ address }) => address !== undefined).map(told))).filter(
       each => each !== undefined,
@@ -111,10 +122,11 @@ export function follow({ kubectl, get }: Ground, name: string): Followed {
       await until(
         `a commit by a pod of ${namespace}/${name} that began after ${new Date(sinceMs).toISOString()}`,
         async () => {
-          for (const { startedAt, tables } of await allTold()) {
-            const [startMs, commitMs] = [Date.parse(startedAt), Date.parse(tables.raw.lastCommitAt ?? startedAt)]
-            if (startMs > sinceMs && commitMs > startMs)
-              first = { afterDisruption: (commitMs - sinceMs) / 1000, afterStart: (commitMs - startMs) / 1000 }
+          for (const pod of await pods()) {
+            const startMs = Date.parse((await told(pod))?.startedAt ?? '')
+            const commitMs = startMs > sinceMs ? await ownCommitMs(pod) : 0
+            if (commitMs > 0)
+              first ??= { afterDisruption: (commitMs - sinceMs) / 1000, afterStart: (commitMs - startMs) / 1000 }
           }
           return first !== undefined
         },
