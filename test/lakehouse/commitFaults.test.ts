@@ -17,22 +17,25 @@ import { startLakehouse } from './lakehouse.ts'
 import { lostAndOrphaned } from './storedFiles.ts'
 
 const long = process.env.HC_TEST_LONG === '1'
-const outageMs = long ? 60_000 : 8_000
+const outageMs = long ? 60_000 : 5_000
 
+const lesser: readonly Fault[] = [
+  { fault: 'refuse', status: 500 },
+  { fault: 'refuse', status: 429, headers: { 'retry-after': '1' } },
+  { fault: 'reset' },
+  { fault: 'resend', answer: 'first' },
+  { fault: 'late', heldMs: 200, afterMs: 0 },
+]
 const catalogFaults: readonly Fault[] = [
   { fault: 'loseAnswer' },
   { fault: 'loseAnswer', instead: { status: 503 } },
   { fault: 'loseAnswer', instead: { status: 409 } },
   { fault: 'refuse', status: 503 },
   { fault: 'refuse', status: 409 },
-  { fault: 'refuse', status: 500 },
-  { fault: 'refuse', status: 429, headers: { 'retry-after': '1' } },
-  { fault: 'reset' },
-  { fault: 'resend', answer: 'first' },
   { fault: 'resend', answer: 'second' },
-  { fault: 'late', heldMs: 200, afterMs: 0 },
   { fault: 'late', heldMs: 200, afterMs: 1_000 },
   { fault: 'truncate' },
+  ...(long ? lesser : []),
 ]
 const storageFaults: readonly Fault[] = [
   { fault: 'loseAnswer' },

@@ -4,7 +4,6 @@ import { once } from 'node:events'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { after, beforeEach, test } from 'node:test'
-import { until } from '../until.ts'
 import { busiestSecond, startFaultProxy } from './faultProxy.ts'
 
 const received: { method: string; path: string; host: string; body: string }[] = []
@@ -74,13 +73,15 @@ test('a request that arrives twice', async () => {
 
 test('a request that arrives after its client has given up', async () => {
   proxy.inject({ do: { fault: 'late', heldMs: 60_000, afterMs: 0 }, times: 1 })
+  const first = proxy.sight('commit', 'done')
   const gaveUp = fetch(proxy.url, { method: 'POST', signal: AbortSignal.timeout(200) })
   await assert.rejects(gaveUp, { name: 'TimeoutError' })
-  await until('the request to be done', () => received.length === 1)
+  await first
+  assert.equal(received.length, 1)
   proxy.inject({ do: { fault: 'late', heldMs: 50, afterMs: 0 }, times: 1 })
-  const done = proxy.sight('commit', 'done')
+  const second = proxy.sight('commit', 'done')
   await assert.rejects(commit(), /fetch failed/)
-  await done
+  await second
   assert.equal(received.length, 2)
 })
 

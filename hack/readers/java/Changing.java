@@ -69,11 +69,11 @@ class Changing {
     for (FileScanTask task : Reading.plan(table, Expressions.alwaysTrue())) {
       partitions.computeIfAbsent(task.file().partition().toString(), key -> new ArrayList<>()).add(task.file());
     }
-    RewriteFiles rewrite = table.newRewrite();
-    // As engines do: without it the whole history is checked, which an expiry has cut.
-    if (table.currentSnapshot() != null) rewrite.validateFromSnapshot(table.currentSnapshot().snapshotId());
+    partitions.values().removeIf(files -> files.size() < 2);
+    if (partitions.isEmpty()) return;
+    // What came before may be expired: only later commits can be in the way.
+    RewriteFiles rewrite = table.newRewrite().validateFromSnapshot(table.currentSnapshot().snapshotId());
     for (List<DataFile> files : partitions.values()) {
-      if (files.size() < 2) continue;
       List<Record> rows = new ArrayList<>();
       for (DataFile file : files) rows.addAll(read(table, file));
       files.forEach(rewrite::deleteFile);

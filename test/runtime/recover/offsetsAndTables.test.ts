@@ -330,6 +330,29 @@ suite('--take-over', () => {
       assert.deepEqual(Object.keys((await scenario.lake.load(id)).refs).sort(), ['hc-h', 'main'])
   })
 
+  test('a former pod that commits, and a rollback that hides it, do not slip under the take-over', async () => {
+    const scenario = await consumed(['a'], ['b'])
+    const { lake } = scenario
+    const { commitTable } = lake.catalog
+    const head = headOf(await lake.load(rawTable))!['snapshot-id']
+    Object.assign(lake.catalog, {
+      commitTable: async (...args: Parameters<typeof commitTable>) => {
+        if (args[0].name !== rawTable.name) return commitTable(...args)
+        Object.assign(lake.catalog, { commitTable })
+        const table = await lake.load(rawTable)
+        const snapshot = { ...headOf(table)!, 'snapshot-id': lake.newSnapshotId(), 'parent-snapshot-id': head }
+        const id = snapshot['snapshot-id']
+        await lake.change(rawTable, { action: 'add-snapshot', snapshot })
+        await lake.change(rawTable, { action: 'set-snapshot-ref', 'ref-name': 'hc-g', type: 'tag', 'snapshot-id': id })
+        return commitTable(...args)
+      },
+    })
+    await assert.rejects(
+      recoveryOf(scenario, { group: 'h' }).go({ way: 'take-over', group: 'g' }, never),
+      /db\.raw is not in order as a table of group g/,
+    )
+  })
+
   test('another name than that of the owner ends nothing', async () => {
     const scenario = await consumed(['a'])
     const recovery = recoveryOf(scenario, { group: 'h' })
