@@ -31,7 +31,7 @@ const ports: Readonly<Record<string, string>> = {
 const withPorts = (shown: string): string => shown.replace(shownPorts, port => ports[port]!)
 
 await mkdir(join(checkout, 'examples'))
-for (const name of ['charts', 'hack', 'node_modules']) await symlink(join(root, name), join(checkout, name))
+for (const name of ['charts', 'hack', 'node_modules', 'package.json', 'test']) await symlink(join(root, name), join(checkout, name))
 for (const name of await readdir(join(root, 'examples')))
   await writeFile(join(checkout, 'examples', name), withPorts(await readFile(join(root, 'examples', name), 'utf8')))
 
@@ -74,9 +74,23 @@ async function shell(script: string) {
     cwd: checkout,
     env: { ...env, XDG_STATE_HOME: join(checkout, 'state') },
     stdio: ['ignore', 'pipe', 'pipe'],
+    detached: true,
   })
-  const [out, err, [code]] = await Promise.all([text(child.stdout), text(child.stderr), once(child, 'close')])
+  const ended = once(child, 'exit').then(([code]) => {
+    // What a block that failed had begun would go on, and be waited for.
+    if (code !== 0) endGroup(child.pid!)
+    return code as number
+  })
+  const [out, err, code] = await Promise.all([text(child.stdout), text(child.stderr), ended])
   return { out, err, code }
+}
+
+function endGroup(leader: number): void {
+  try {
+    process.kill(-leader)
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error
+  }
 }
 
 function scriptOf(shown: string): string {
