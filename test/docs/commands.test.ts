@@ -31,7 +31,8 @@ const ports: Readonly<Record<string, string>> = {
 const withPorts = (shown: string): string => shown.replace(shownPorts, port => ports[port]!)
 
 await mkdir(join(checkout, 'examples'))
-for (const name of ['charts', 'hack', 'node_modules', 'package.json', 'test']) await symlink(join(root, name), join(checkout, name))
+for (const name of ['charts', 'hack', 'node_modules', 'package.json', 'test'])
+  await symlink(join(root, name), join(checkout, name))
 for (const name of await readdir(join(root, 'examples')))
   await writeFile(join(checkout, 'examples', name), withPorts(await readFile(join(root, 'examples', name), 'utf8')))
 
