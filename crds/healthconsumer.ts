@@ -27,6 +27,7 @@ import {
   webAddress,
 } from './fields.ts'
 import { monitoring } from './monitoring.ts'
+import { networkPolicy } from './networkPolicy.ts'
 import { pod } from './pod.ts'
 import { immutable, withRules } from './rules.ts'
 import { status } from './status.ts'
@@ -401,6 +402,7 @@ export const spec = withRules(
     monitoring: monitoring.prefault({}).describe('Scraping, alerts and dashboard.'),
     logging: logging.prefault({}).describe('What the pods log.'),
     pod: pod.optional().describe('What is passed on to the pods.'),
+    networkPolicy: networkPolicy.optional().describe('What the pods may reach; they offer their metrics port alone.'),
   }),
   [
     {
