@@ -92,6 +92,9 @@ const service = (namespace: string) => ({
 const pod = (name: string, spec: object) => ({ apiVersion: 'v1', kind: 'Pod', metadata: { name, namespace }, spec })
 const fetched = (url: string) =>
   `fetch('${url}').then(r => r.text()).then(console.log, e => console.log(String(e.cause)))`
+/** Of one that may get no answer at all. */
+const fetchedSoon = (url: string) =>
+  `fetch('${url}', { signal: AbortSignal.timeout(2000) }).then(r => r.text()).then(console.log, e => console.log(e.name))`
 const podNames = async () =>
   (
     await cluster.kubectl('get', 'pod', '-n', namespace, '-l', 'app=pod', '-o', 'jsonpath={.items[*].metadata.name}')
@@ -123,6 +126,27 @@ test('a pod reaches what `run` starts, at the address of the node', async () => 
   assert.equal(await cluster.evaluate(namespace, 'pod', fetched('http://10.250.0.1:18080/')), 'beside')
   server.kill()
   await new Promise(resolve => server.once('exit', resolve))
+})
+
+test('network policies are enforced: what none allows does not pass', async () => {
+  const policy = (name: string, spec: object) => ({
+    ...{ apiVersion: 'networking.k8s.io/v1', kind: 'NetworkPolicy' },
+    ...{ metadata: { name, namespace }, spec: { podSelector: {}, policyTypes: ['Ingress', 'Egress'], ...spec } },
+  })
+  const ask = (of: string) => cluster.evaluate(of, 'pod', fetchedSoon(`http://pod.${namespace}.svc/`))
+  await cluster.apply(
+    { apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'beside' } },
+    deployment('beside', 1),
+    policy('deny-all', {}),
+  )
+  await cluster.kubectl('rollout', 'status', '--namespace', 'beside', 'deploy/pod', '--timeout=60s')
+  const passes = async (of: string) => (await podNames()).includes(await ask(of))
+  await until('nothing comes in', async () => !(await passes('beside')))
+  assert.equal(await passes(namespace), false)
+  await cluster.apply(policy('main', { egress: [{}], ingress: [{ ports: [{ port: 8080 }] }] }))
+  await until('what is allowed passes', async () => (await passes('beside')) && (await passes(namespace)))
+  await cluster.kubectl('delete', '--namespace', namespace, 'networkpolicy', '--all')
+  await cluster.kubectl('delete', 'namespace', 'beside')
 })
 
 test('a pod that fails its liveness probe is started again', async () => {
