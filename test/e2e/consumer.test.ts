@@ -18,7 +18,6 @@ import { startPrometheus, type TestPrometheus } from '../prometheus/prometheus.t
 import { read } from '../readers/readers.ts'
 import { until } from '../until.ts'
 import { type EndpointSlice, type ServiceMonitor, scrapeConfigOf } from './discovery.ts'
-import { flowsOf, isAllowed, type NetworkPolicy } from './flows.ts'
 import { follow } from './followed.ts'
 import { type Ground, namespace, startGround } from './ground.ts'
 import { assertAsShown, type Shown, shownIn } from './shown.ts'
@@ -56,13 +55,26 @@ const denyAll = (where: string) => ({
 async function prepareCheckout(): Promise<void> {
   await mkdir(join(ground.folder, 'examples'))
   await symlink(join(root, 'charts'), join(ground.folder, 'charts'))
-  await writeFile(join(ground.folder, 'examples/rest-s3.yaml'), dump(await ground.consumer(name)))
+  await writeFile(join(ground.folder, 'examples/rest-s3.yaml'), dump(await ground.consumer(name, { networkPolicy })))
 }
+
+/** All that its pods need, as they reach it: behind the Services lie these ports. */
+const networkPolicy = {
+  egress: [
+    { ports: [9092, 8181, 9000].map(port => ({ port })) },
+    { ports: ['UDP', 'TCP'].map(protocol => ({ port: 53, protocol })) },
+  ],
+}
+/** The same of the operator, as `docs/security.md` has it. */
+const operatorsEgress = [6443, 9249].map(
+  (port, index) => `--set 'networkPolicy.egress[0].ports[${index}].port=${port}'`,
+)
 
 /** As its reader runs it; both streams. */
 async function printed({ command }: Shown): Promise<string> {
   const values = [
     ...ground.imageValues,
+    ...operatorsEgress,
     '--set runbookBaseUrl=https://runbooks.example.com --set statusIntervalSeconds=5',
   ]
   const adapted = command.replace(/^helm install .*charts\/\S+/, `$& ${values.join(' ')}`)
@@ -99,14 +111,9 @@ const podsOf = async (where = namespace) =>
 interface Pod {
   readonly metadata: {
     readonly name: string
-    readonly labels: Record<string, string>
     readonly deletionTimestamp?: string
   }
-  readonly spec: {
-    readonly containers: readonly [
-      { readonly ports: readonly { readonly name: string; readonly containerPort: number }[] },
-    ]
-  }
+  readonly status: { readonly podIP: string }
 }
 
 /** What `code` prints in a pod. */
@@ -136,15 +143,14 @@ test('its namespace takes no pod that is less restricted', async () => {
   await assert.rejects(ground.kubectl(...careless), /violates PodSecurity "restricted:latest"/)
 })
 
-test('a pod has no token, and without one the API server tells it nothing', async () => {
-  const code = `
-    const get = (path) => new Promise((done, fail) => require('https').get(
-      { host: 'kubernetes.default.svc.cluster.local', path, rejectUnauthorized: false },
-      answer => done(answer.resume().statusCode)).on('error', fail))
-    Promise.all(['/api/v1/namespaces/${namespace}/secrets', '/apis/healthdata.dev/v1alpha1/healthconsumers'].map(get))
-      .then(codes => console.log(...codes, require('fs').existsSync('/var/run/secrets/kubernetes.io')))`
+test('a pod has no token for the API server', async () => {
   const [pod] = await podsOf()
-  assert.match(await inPod(namespace, pod!.metadata.name, code), /^40[13] 40[13] false\n$/)
+  const found = await inPod(
+    namespace,
+    pod!.metadata.name,
+    `console.log(fs.existsSync('/var/run/secrets/kubernetes.io'))`,
+  )
+  assert.equal(found, 'false\n')
 })
 
 test('nothing was refused to the operator, and pods asked for nothing', async () => {
@@ -159,43 +165,60 @@ test('nothing was refused to the operator, and pods asked for nothing', async ()
   assert.deepEqual(by(`${namespace}:`), [])
 })
 
-/** Every connection that the pods of a namespace have, and had lately. */
-async function flowsIn(where: string) {
-  const table = `for (const file of ['tcp', 'tcp6']) try { console.log(fs.readFileSync('/proc/net/' + file, 'utf8')) } catch {}`
-  const found = (await podsOf(where)).map(async pod => ({
-    pod: { labels: pod.metadata.labels, ports: portsOf(pod) },
-    flows: flowsOf(await inPod(where, pod.metadata.name, table)),
-  }))
-  return Promise.all(found)
-}
-const portsOf = ({ spec }: Pod) =>
-  Object.fromEntries(spec.containers[0].ports.map(port => [port.name, port.containerPort]))
+/** What becomes of a connection from a pod: `connected`, an error's code such as ECONNREFUSED, or `dropped` after a while. */
+const connecting = async (from: string, pod: string, host: string, port: number) =>
+  (
+    await inPod(
+      from,
+      pod,
+      `const socket = require('net').connect(${port}, '${host}')
+       const end = (said) => (console.log(said), process.exit())
+       socket.setTimeout(3000, () => end('dropped')).on('connect', () => end('connected')).on('error', ({ code }) => end(code))`,
+    )
+  ).trim()
 
-test('where all is denied, the policies of chart and operator allow what pods do, and none beside', async () => {
-  for (const [where, wanted] of [
-    [namespace, { in: [9249], out: [8181, 9000, 9092] }],
-    [system, { in: [8080], out: [443, 9249] }],
-  ] as const) {
-    const { items } = await get<{ items: readonly NetworkPolicy[] }>('networkpolicy', '--namespace', where)
-    assert.equal(items.length, 2)
-    const seen = { in: new Set<number>(), out: new Set<number>() }
-    const look = async () => {
-      for (const { pod, flows } of await flowsIn(where))
-        for (const flow of flows) {
-          assert.ok(isAllowed(items, pod, flow), `${where}: ${flow.direction} ${flow.port} ${flow.peer}`)
-          seen[flow.direction].add(flow.port)
-        }
-      return seen.in.size >= wanted.in.length && seen.out.size >= wanted.out.length
-    }
-    await until(`all connections in ${where}`, look, 90)
-    const sorted = (ports: Set<number>) => [...ports].sort((a, b) => a - b)
-    assert.deepEqual({ in: sorted(seen.in), out: sorted(seen.out) }, wanted)
-    const [{ pod }] = (await flowsIn(where)) as [Awaited<ReturnType<typeof flowsIn>>[number]]
-    const denying = items.filter(({ metadata }) => metadata.name === 'deny-all')
-    assert.ok(!isAllowed(items, pod, { direction: 'in', port: 22 }), 'another port')
-    assert.ok(!isAllowed(denying, pod, { direction: 'in', port: wanted.in[0] }), 'without ours')
-    assert.ok(!isAllowed(denying, pod, { direction: 'out', port: 443 }), 'without ours')
-  }
+test('where all is denied, the policies of chart and operator let pass what pods need, and no more', async () => {
+  const [[consumer], [operator]] = await Promise.all([podsOf(), podsOf(system)])
+  const [inside, outside] = [consumer!.status.podIP, operator!.status.podIP]
+  await ground.cluster.apply(strayPod(namespace), {
+    apiVersion: 'v1',
+    kind: 'Namespace',
+    metadata: { name: 'elsewhere' },
+  })
+  await ground.cluster.apply(strayPod('elsewhere'))
+  for (const where of [namespace, 'elsewhere'])
+    await ground.kubectl('wait', '--for=condition=Ready', 'pod/stray', '--namespace', where, '--timeout=120s')
+  const between = (from: string, pod: string, host: string, ports: readonly number[]) =>
+    Promise.all(ports.map(port => connecting(from, pod, host, port)))
+  assert.deepEqual(await between(namespace, 'stray', '10.250.0.1', [8181, 9000, 9092, 6443]), Array(4).fill('dropped'))
+  assert.deepEqual(await between('elsewhere', 'stray', inside, [9249, 22]), ['connected', 'dropped'])
+  assert.deepEqual(await between('elsewhere', 'stray', outside, [8080, 22]), ['connected', 'dropped'])
+  // What the example names as reachable, and nothing else.
+  assert.deepEqual(await between(namespace, consumer!.metadata.name, '10.250.0.1', [8181, 9000, 9092, 6443]), [
+    ...Array(3).fill('connected'),
+    'dropped',
+  ])
+  assert.deepEqual(await between(system, operator!.metadata.name, '10.250.0.1', [6443, 9092]), ['connected', 'dropped'])
+  await ground.kubectl('delete', 'pod', 'stray', '--now', '--wait=false')
+})
+
+/** That no policy but a denying default knows. */
+const strayPod = (where: string) => ({
+  ...{ apiVersion: 'v1', kind: 'Pod', metadata: { name: 'stray', namespace: where } },
+  spec: {
+    securityContext: { runAsNonRoot: true, seccompProfile: { type: 'RuntimeDefault' } },
+    containers: [
+      {
+        ...{ name: 'stray', image: ground.image, imagePullPolicy: 'Never' },
+        command: [
+          '/usr/local/bin/node',
+          '-e',
+          "process.on('SIGTERM', () => process.exit()); setInterval(() => {}, 1e6)",
+        ],
+        securityContext: { allowPrivilegeEscalation: false, capabilities: { drop: ['ALL'] } },
+      },
+    ],
+  },
 })
 
 test('Prometheus finds the pods by the ServiceMonitor, and loads every rule', { timeout: 300_000 }, async () => {
