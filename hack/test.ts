@@ -1,5 +1,5 @@
 /**
- * Runs the test suites one after another and says one line for each while it goes (hack/test starts it). What was not
+ * Runs the test suites, two at a time, and says one line for each when it is done (hack/test starts it). What was not
  * run is not passed: a suite or a file without a test, a skipped test and a test left to do are failures.
  * It never installs anything and never decides what a test needs.
  */
@@ -7,94 +7,14 @@ import { spawn } from 'node:child_process'
 import { globSync } from 'node:fs'
 import { run } from 'node:test'
 import { inspect, parseArgs, stripVTControlCharacters } from 'node:util'
-
-interface Suite {
-  readonly name: string
-  readonly what: string
-  /** Test files, or one command that passes or fails as a whole. */
-  readonly files?: readonly string[]
-  readonly command?: readonly string[]
-  /** Test files at a time; 1 where they share a server or all the cores. */
-  readonly concurrency?: number
-  /** Takes too long for every run: with --long, or where it is named. */
-  readonly long?: true
-}
-
-const suites: readonly Suite[] = [
-  { name: 'types', what: 'tsc, strict', command: ['tsc', '--noEmit'] },
-  { name: 'lint', what: 'biome, warnings are errors', command: ['biome', 'check', '--error-on-warnings', '.'] },
-  {
-    name: 'architecture',
-    what: 'import direction, purity, dependencies, names',
-    files: ['test/architecture/**/*.test.ts'],
-  },
-  {
-    name: 'unit',
-    what: 'one module at a time, in memory',
-    files: ['test/{crds,runtime,monitoring,operator,cli}/**/*.test.ts'],
-    concurrency: 2,
-  },
-  { name: 'readers', what: 'tables through pyiceberg, DuckDB and Iceberg Java', files: ['test/readers/**/*.test.ts'] },
-  { name: 'kafka', what: 'the source on a real broker', files: ['test/kafka/**/*.test.ts'] },
-  {
-    name: 'pipeline',
-    what: 'the whole runtime on a real broker, tables read by pyiceberg',
-    files: ['test/pipeline/**/*.test.ts'],
-    concurrency: 2,
-  },
-  {
-    name: 'prometheus',
-    what: 'rules, scrape and queries on a real Prometheus and Alertmanager',
-    files: ['test/prometheus/**/*.test.ts'],
-  },
-  {
-    name: 'controlplane',
-    what: 'the operator on a real API server, watches through faults, leaders that die',
-    files: ['test/controlplane/**/*.test.ts'],
-    concurrency: 2,
-  },
-  {
-    name: 'chart',
-    what: 'the chart, rendered and on a real API server; Argo CD and kustomize',
-    files: ['test/{chart,argocd}/**/*.test.ts'],
-    concurrency: 2,
-  },
-  {
-    name: 'cluster',
-    what: 'pods on a real node, and that nothing stays of it; needs root',
-    files: ['test/cluster/**/*.test.ts'],
-  },
-  {
-    name: 'image',
-    what: 'the image: contents, the same twice, its pods on a real node; needs root',
-    files: ['test/image/**/*.test.ts'],
-  },
-  {
-    name: 'lakehouse',
-    what: 'REST catalog and S3: faults of every request, kills, other engines, a short soak',
-    files: ['test/lakehouse/**/*.test.ts'],
-    concurrency: 2,
-  },
-  {
-    name: 'e2e',
-    what: 'all of it on a real node, Kafka to S3, installed and watched, through disruptions; needs root',
-    files: ['test/e2e/**/*.test.ts'],
-    long: true,
-  },
-  { name: 'faults', what: 'kills, pauses, lost responses', files: ['test/faults/**/*.test.ts'] },
-  {
-    name: 'package',
-    what: 'the packed tarball, installed in an empty project',
-    files: ['test/package/**/*.test.ts'],
-  },
-  { name: 'docs', what: 'every command in the README and docs', files: ['test/docs/**/*.test.ts'] },
-]
+import { type Suite, suites } from './test.d/suites.ts'
 
 const usage = `hack/test: runs the project's test suites
 
   hack/test                   all of them but the long ones
   hack/test --only SUITE ...  some of them
   hack/test --long            with the long suites, and the long runs of the others (HC_TEST_LONG=1)
+  hack/test --jobs N          so many at a time, 2 by default; 1 to measure
   hack/test --list            what there is
 
 One line a suite, the details of each failure, then "N passed, N failed"; exit code 1 where anything failed.`
@@ -186,12 +106,40 @@ function chosenSuites(only: readonly string[], long: boolean): readonly Suite[] 
   return suites.filter(suite => (only.length === 0 ? long || !suite.long : only.includes(suite.name)))
 }
 
+/** So many at a time, in their order, but never two that mount. */
+async function inLanes(suites: readonly Suite[], lanes: number, run: (suite: Suite) => Promise<void>): Promise<void> {
+  const waiting = [...suites]
+  const running = new Map<Suite, Promise<unknown>>()
+  while (waiting.length > 0 || running.size > 0) {
+    const mounted = [...running.keys()].some(({ mounts }) => mounts)
+    const next = waiting.find(({ mounts }) => !(mounts && mounted))
+    if (next === undefined || running.size === lanes) {
+      await Promise.race(running.values())
+    } else {
+      waiting.splice(waiting.indexOf(next), 1)
+      running.set(
+        next,
+        run(next).finally(() => running.delete(next)),
+      )
+    }
+  }
+}
+
+function report({ name }: Suite, { passed, failures, reports, stderr }: Outcome, seconds: number): void {
+  const counts = `${String(passed).padStart(5)} passed  ${String(failures.length).padStart(3)} failed`
+  console.log(`${name.padEnd(14)}${counts}  ${seconds.toFixed(1).padStart(6)} s`)
+  for (const report of reports) console.log(`  ${report}`)
+  for (const failure of failures) console.log(indented(failure))
+  if (failures.length > 0 && stderr.length > 0) console.log(indented(`stderr of ${name}:\n${plain(stderr.join(''))}`))
+}
+
 async function main() {
   const { values, positionals } = parseArgs({
     allowPositionals: true,
     options: {
       only: { type: 'boolean' },
       long: { type: 'boolean' },
+      jobs: { type: 'string', default: '2' },
       list: { type: 'boolean' },
       help: { type: 'boolean', short: 'h' },
     },
@@ -205,26 +153,25 @@ async function main() {
     console.error(usage)
     process.exit(2)
   }
+  const jobs = Number(values.jobs)
+  if (!Number.isInteger(jobs) || jobs < 1) {
+    console.error(`hack/test: --jobs needs a number of suites, not '${values.jobs}'`)
+    process.exit(2)
+  }
   if (values.long) process.env.HC_TEST_LONG = '1'
   const stopping = new AbortController()
   for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, () => stopping.abort())
 
   let passed = 0
   let failed = 0
-  for (const suite of chosenSuites(positionals, values.long ?? false)) {
+  await inLanes(chosenSuites(positionals, values.long ?? false), jobs, async suite => {
     const startMs = Date.now()
     const limit = AbortSignal.timeout(values.long ? limitMs.long : limitMs.short)
     const outcome = await runSuite(suite, AbortSignal.any([stopping.signal, limit]))
-    const seconds = ((Date.now() - startMs) / 1000).toFixed(1)
-    const counts = `${String(outcome.passed).padStart(5)} passed  ${String(outcome.failures.length).padStart(3)} failed`
-    console.log(`${suite.name.padEnd(14)}${counts}  ${seconds.padStart(6)} s`)
-    for (const report of outcome.reports) console.log(`  ${report}`)
-    for (const failure of outcome.failures) console.log(indented(failure))
-    if (outcome.failures.length > 0 && outcome.stderr.length > 0)
-      console.log(indented(`stderr of ${suite.name}:\n${plain(outcome.stderr.join(''))}`))
+    report(suite, outcome, (Date.now() - startMs) / 1000)
     passed += outcome.passed
     failed += outcome.failures.length
-  }
+  })
   console.log(`${passed} passed, ${failed} failed`)
   process.exitCode = failed > 0 ? 1 : 0
 }
