@@ -6,9 +6,9 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
+import { freePorts, isFree } from '../freePorts.ts'
 import type { State } from './state.ts'
 
 export interface Services {
@@ -71,7 +71,7 @@ export function createServices(root: string, state: State, stop: AbortSignal, sa
     },
 
     async startRuntime(manifest) {
-      const metricsPort = (await isFree(standardMetricsPort)) ? standardMetricsPort : await freePort()
+      const metricsPort = (await isFree(standardMetricsPort)) ? standardMetricsPort : (await freePorts(1))[0]!
       stop.throwIfAborted()
       const log = openSync(state.runtimeLog, 'w')
       const args = ['run', '-f', manifest, '--metrics-port', String(metricsPort), '--state-dir', state.memberDir]
@@ -146,20 +146,3 @@ async function choosePort(preferred: number, say: (line: string) => void): Promi
 }
 
 const bothFree = async (port: number): Promise<boolean> => (await isFree(port)) && (await isFree(port + 1))
-
-async function listenOn(port: number): Promise<number> {
-  const server = createServer()
-  server.listen(port, '127.0.0.1')
-  await once(server, 'listening')
-  const address = server.address()
-  server.close()
-  await once(server, 'close')
-  return typeof address === 'object' && address ? address.port : port
-}
-
-const isFree = (port: number): Promise<boolean> =>
-  listenOn(port).then(
-    () => true,
-    () => false,
-  )
-const freePort = (): Promise<number> => listenOn(0)

@@ -1,12 +1,12 @@
 /** `healthconsumer produce` without a broker: wrong flags, wrong manifests, nobody there. The real thing: test/kafka. */
 import assert from 'node:assert/strict'
 import { mkdtemp, writeFile } from 'node:fs/promises'
-import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import type { CommandIo } from '../../cli/io.ts'
 import { runProgram } from '../../cli/program.ts'
+import { freePorts } from '../../hack/freePorts.ts'
 
 async function produce(...args: readonly string[]) {
   let out = ''
@@ -40,15 +40,6 @@ ${rest}`,
 }
 
 /** A port that nobody listens at. */
-async function freePort(): Promise<number> {
-  const server = createServer()
-  await new Promise<void>(listening => server.listen(0, '127.0.0.1', listening))
-  const address = server.address()
-  await new Promise(closed => server.close(closed))
-  assert.ok(typeof address === 'object' && address !== null)
-  return address.port
-}
-
 const example = join(import.meta.dirname, '../../examples/quickstart.yaml')
 
 for (const [what, args, message] of [
@@ -81,7 +72,7 @@ test('what it cannot send as the manifest says it refuses, every field at once',
 })
 
 test('nobody there: it warns, names the broker, gives up after the time given and fails', async () => {
-  const broker = `127.0.0.1:${await freePort()}`
+  const broker = `127.0.0.1:${(await freePorts(1))[0]}`
   const file = await manifest(`{ bootstrapServers: ["${broker}"] }`)
   const { exitCode, out, err } = await produce('-f', file, '--payloads', '1', '--timeout', '1')
   assert.equal(exitCode, 1)
@@ -91,7 +82,7 @@ test('nobody there: it warns, names the broker, gives up after the time given an
 })
 
 test('with -o json the failure is one object on stdout', async () => {
-  const file = await manifest(`{ bootstrapServers: ["127.0.0.1:${await freePort()}"] }`)
+  const file = await manifest(`{ bootstrapServers: ["127.0.0.1:${(await freePorts(1))[0]}"] }`)
   const { exitCode, out } = await produce('-f', file, '--payloads', '1', '--timeout', '0', '-o', 'json')
   assert.equal(exitCode, 1)
   assert.equal(JSON.parse(out).errors[0].code, 'FAILED')

@@ -6,11 +6,11 @@ import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises'
-import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { after, before, describe, test } from 'node:test'
+import { freePorts, isFree } from '../../hack/freePorts.ts'
 import { blocksOf, pages, root } from './pages.ts'
 
 /** What is not run here: quickstart.test.ts runs the one, the other runs this. */
@@ -55,17 +55,8 @@ after(async () => {
 /** A port that is free, as is the next one. */
 async function freePair(): Promise<number> {
   for (;;) {
-    const first = createServer().listen(0, '127.0.0.1')
-    await once(first, 'listening')
-    const { port } = first.address() as { port: number }
-    const second = createServer().listen(port + 1, '127.0.0.1')
-    const isFree = await once(second, 'listening').then(
-      () => true,
-      () => false,
-    )
-    first.close()
-    second.close()
-    if (isFree) return port
+    const [port] = await freePorts(1)
+    if (await isFree(port! + 1)) return port!
   }
 }
 

@@ -6,11 +6,11 @@ import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { cp, mkdtemp, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises'
-import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { after, before, test } from 'node:test'
+import { freePorts } from '../../hack/freePorts.ts'
 import { files } from '../architecture/tree.ts'
 import { blocksOf, root } from '../docs/pages.ts'
 import { everyName, exportedNames } from './everyName.ts'
@@ -21,7 +21,7 @@ const maximumBytes = 600_000
 const folder = await mkdtemp(join(tmpdir(), 'package-'))
 const checkout = join(folder, 'healthconsumer')
 const consumer = join(folder, 'consumer')
-const port = await freePort()
+const [port] = await freePorts(1)
 const blocks = blocksOf(page).map(block => ({ ...block, text: block.text.replaceAll('9249', String(port)) }))
 const [install, ...scripts] = blocks.filter(({ language }) => language === 'sh').map(block => block.text)
 const programs = new Map(
@@ -30,14 +30,6 @@ const programs = new Map(
     .map(block => [/^\/\/ (\S+\.ts)\n/.exec(block.text)?.[1] ?? `line ${block.line}`, block.text]),
 )
 let tarball = ''
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as { port: number }
-  server.close()
-  return port
-}
 
 async function shell(cwd: string, script: string): Promise<{ out: string; err: string }> {
   const { NODE_TEST_CONTEXT: _, ...env } = process.env

@@ -4,9 +4,9 @@
  */
 import { execFile } from 'node:child_process'
 import { appendFile, readFile, writeFile } from 'node:fs/promises'
-import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
+import { freePorts } from '../../hack/freePorts.ts'
 import { startBroker, type TestBroker } from '../kafka/broker.ts'
 
 const run = promisify(execFile)
@@ -104,12 +104,4 @@ async function setScramPassword(bootstrapServers: string, password: string): Pro
   const user = ['--bootstrap-server', bootstrapServers, '--alter', '--entity-type', 'users', '--entity-name', username]
   for (const mechanism of ['SCRAM-SHA-256', 'SCRAM-SHA-512'])
     await run('java', [...java, ...user, '--add-config', `${mechanism}=[password=${password}]`])
-}
-
-async function freePorts(count: number): Promise<readonly number[]> {
-  const servers = Array.from({ length: count }, () => createServer())
-  await Promise.all(servers.map(server => new Promise<void>(done => server.listen(0, '127.0.0.1', done))))
-  const ports = servers.map(server => (server.address() as { port: number }).port)
-  await Promise.all(servers.map(server => new Promise(done => server.close(done))))
-  return ports
 }
