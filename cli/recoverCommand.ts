@@ -3,6 +3,7 @@
  * --dry-run the exact commits; else it asks, goes the way and looks again. It reads the manifest and the flags, asks and
  * prints; runtime/recover decides and commits.
  */
+import { once } from 'node:events'
 import { createInterface } from 'node:readline/promises'
 import { type Command, InvalidArgumentError, Option } from 'commander'
 import { type RuntimeConfiguration, runtimeConfiguration, unsupportedHere } from '../runtime/contract/configuration.ts'
@@ -209,10 +210,13 @@ const notAgreed = {
   fix: 'answer yes to go the way',
 } as const
 
+/** Who ends the input, or interrupts, does not agree. */
 async function isAgreed(): Promise<boolean> {
   const terminal = createInterface({ input: process.stdin, output: process.stderr })
+  const ended = once(terminal, 'close').then(() => '')
   try {
-    return (await terminal.question('Type yes to go this way: ')).trim() === 'yes'
+    const answer = await Promise.race([terminal.question('Type yes to go this way: ').catch(() => ''), ended])
+    return answer.trim() === 'yes'
   } finally {
     terminal.close()
   }

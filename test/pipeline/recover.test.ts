@@ -3,8 +3,9 @@
  * goes on by itself, and that pyiceberg finds every sample once.
  */
 import assert from 'node:assert/strict'
-import { type ExecFileException, execFile } from 'node:child_process'
+import { type ExecFileException, execFile, spawn } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
+import { once } from 'node:events'
 import { dirname, join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { filesystemCatalog } from '../../runtime/iceberg/filesystemCatalog.ts'
@@ -50,6 +51,19 @@ async function recover(consumer: Consumer, ...args: string[]): Promise<{ code: n
   // The payloads' values and ids of persons: nothing of them is shown.
   assert.doesNotMatch(out, /somebody|watch|70\.5/)
   return { code, out, answer: args.includes('json') ? JSON.parse(out) : { halts: [], ways: [], commits: [] } }
+}
+
+/** At a terminal, where a person types `answer`. */
+async function typed(answer: string, consumer: Consumer, ...args: string[]): Promise<{ code: number; out: string }> {
+  const command = [process.execPath, program, 'recover', '-f', consumer.manifest, ...args].join(' ')
+  const child = spawn('script', ['--quiet', '--return', '--flush', '--command', command, '/dev/null'])
+  let out = ''
+  child.stdout.on('data', chunk => {
+    out += chunk
+    if (String(chunk).includes('Type yes')) child.stdin.write(answer)
+  })
+  const [code] = await once(child, 'close')
+  return { code, out }
 }
 
 function tableOf(consumer: Consumer, table: 'raw' | 'errors') {
@@ -127,7 +141,13 @@ test('errors rolled back, then restored from a backup: undone, and appended agai
   }
   await rollBack(consumer, 'errors', 2)
   assert.equal(summaryOf(await consumer.run()).halt?.code, 'LineageBroken')
-  assert.equal((await recover(consumer, '--undo', 'errors', '--yes')).code, 0)
+  const [interrupt, endOfInput] = ['\x03', '\x04']
+  for (const answer of ['no\n', '\n', interrupt, endOfInput]) {
+    const { code, out } = await typed(answer, consumer, '--undo', 'errors')
+    assert.equal(code, 1, out)
+    assert.match(out, /Type yes to go this way: [\s\S]*error\[REFUSED\]: nothing was done/)
+  }
+  assert.equal((await typed('yes\n', consumer, '--undo', 'errors')).code, 0)
   await assertExactly(consumer, written.ids)
 
   await rollBack(consumer, 'errors', 2, true)
