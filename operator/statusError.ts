@@ -36,8 +36,12 @@ const byHttpStatus: Readonly<Record<number, KubernetesErrorCode>> = {
 /** Server-side apply of a field that the schema does not have: answered as 500, and no better the next time (1.34). */
 const schemaMismatch = /^failed to create typed patch object/
 
+/** An admission plugin looks for definitions now and then, and knows of one that is seconds old as little as of none. */
+const notSeenYet = /cannot find RESTMapping/
+
 const codeOf = ({ reason, message = '' }: Status, httpStatus: number): KubernetesErrorCode =>
   (schemaMismatch.test(message) ? 'Invalid' : undefined) ??
+  (notSeenYet.test(message) ? 'Unavailable' : undefined) ??
   byReason[reason ?? ''] ??
   byHttpStatus[httpStatus] ??
   (httpStatus >= 500 ? 'Unavailable' : 'Refused')

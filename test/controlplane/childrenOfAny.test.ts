@@ -21,6 +21,8 @@ before(async () => {
 })
 after(() => cluster?.down())
 
+const passedOn: Readonly<Record<string, string>> = { Deployment: 'spec.pod', NetworkPolicy: 'spec.networkPolicy' }
+
 test('the children of any valid spec are built and taken', async t => {
   const numRuns = process.env.HC_TEST_LONG ? 2_000 : 150
   let built = 0
@@ -30,9 +32,10 @@ test('the children of any valid spec are built and taken', async t => {
     const defaults = { image: 'healthconsumer:test' }
     const children = desiredChildren({ resource, defaults, replicas: replicasOf(resource) })
     built++
-    // What is passed on to the pods is checked by the API server alone, with rules of its own between fields.
-    const isPassedOn = Object.keys(values).some(path => path.startsWith('spec.pod'))
-    for (const child of children.filter(({ kind }) => kind !== 'Deployment' || !isPassedOn))
+    // What is passed on is checked by the API server alone, with rules of its own between fields.
+    const isPassedOn = ({ kind }: { kind: string }) =>
+      Object.keys(values).some(path => path.startsWith(passedOn[kind] ?? 'nothing'))
+    for (const child of children.filter(child => !isPassedOn(child)))
       await client.apply(child, { fieldManager: 'test', dryRun: true })
   })
   await fc.assert(property, { numRuns })

@@ -160,7 +160,11 @@ test('nothing was refused to the operator, and pods asked for nothing', async ()
     requests.filter(({ user }) => user.username.startsWith(`system:serviceaccount:${account}`))
   const operators = by(`${system}:${release}`)
   assert.ok(operators.length > 20)
-  const refused = operators.filter(({ responseStatus }) => [401, 403].includes(responseStatus?.code ?? 0))
+  const refused = operators.filter(
+    ({ responseStatus: { code, message } = {} }) =>
+      // A server that has only just got the definition refuses its owner references, too.
+      [401, 403].includes(code ?? 0) && !/cannot find RESTMapping/.test(message ?? ''),
+  )
   assert.deepEqual(refused, [])
   assert.deepEqual(by(`${namespace}:`), [])
 })

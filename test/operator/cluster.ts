@@ -18,7 +18,7 @@ export interface AuditEntry {
   readonly requestURI: string
   readonly user: { readonly username: string }
   readonly userAgent?: string
-  readonly responseStatus?: { readonly code?: number }
+  readonly responseStatus?: { readonly code?: number; readonly message?: string }
   readonly objectRef?: {
     readonly apiGroup?: string
     readonly resource: string

@@ -132,6 +132,14 @@ test('a refusal is told by its code', async t => {
       { kind: 'Status', message: 'failed to create typed patch object (x): .spec.y: field not declared' },
       'Invalid',
     ],
+    [
+      403,
+      {
+        ...status('Forbidden', 403),
+        message: 'a is forbidden: cannot set blockOwnerDeletion: cannot find RESTMapping for Kind HealthConsumer',
+      },
+      'Unavailable',
+    ],
     [503, '<html>', 'Unavailable'],
     [504, status('Timeout', 504), 'Unavailable'],
     [400, status('BadRequest', 400), 'Refused'],
