@@ -50,6 +50,7 @@ const others: Readonly<Record<string, readonly [value: unknown, besides?: Readon
   'podDisruptionBudget.enabled': [false, { replicas: 2 }],
   'networkPolicy.enabled': [false],
   'networkPolicy.from': [[{ podSelector: {} }]],
+  'networkPolicy.egress': [[]],
   'serviceMonitor.enabled': [true],
   'serviceMonitor.labels': [{ release: 'prometheus' }, { serviceMonitor: { enabled: true } }],
   'serviceMonitor.interval': ['1m', { serviceMonitor: { enabled: true } }],
