@@ -216,6 +216,16 @@ test('a namespaced operator has nothing of the whole cluster', async () => {
   )
 })
 
+test('what the operator may reach: all, what is named, or nothing', async () => {
+  const egressOf = async (egress: unknown) =>
+    (only(await render({ networkPolicy: { egress } }), 'NetworkPolicy').spec as { egress: unknown }).egress
+  // As with --reuse-values from a chart that did not have it.
+  assert.deepEqual(await egressOf(null), [{}])
+  assert.deepEqual(await egressOf([]), [])
+  const named = [{ ports: [{ port: 6443 }] }]
+  assert.deepEqual(await egressOf(named), named)
+})
+
 test('the chart renders nothing that belongs to a HealthConsumer', async () => {
   const everything = withValue(
     { serviceMonitor: { enabled: true }, prometheusRule: { enabled: true } },
