@@ -78,7 +78,7 @@ test('it holds the program and what it needs, and nothing else', async () => {
   for (const path of ['app/dist/cli/main.js', 'app/dist/operator/main.js', 'app/package.json', 'app/LICENSE'])
     assert.ok(paths.has(path), path)
   assert.deepEqual([...new Set([...paths].flatMap(path => /^app\/([^/]+)/.exec(path)?.[1] ?? []))].toSorted(), [
-    ...['LICENSE', 'dist', 'node_modules', 'package.json', 'sbom.cdx.json'],
+    ...['LICENSE', 'charts', 'dist', 'node_modules', 'package.json', 'sbom.cdx.json'],
   ])
   const present = (pattern: RegExp) => [...paths].filter(path => pattern.test(path))
   assert.deepEqual(present(/(^|\/)(sh|bash|dash|busybox|npm|npx|apt|dpkg|perl|python3?|curl|wget)$/), [])
