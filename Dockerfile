@@ -19,6 +19,7 @@ RUN npm run build && find dist -name '*.d.ts' -exec rm {} +
 
 FROM installed AS production
 COPY hack/image.d/sbom.ts LICENSE ./
+COPY charts charts
 # Types, source maps and documents are for those who develop against a package; licences stay.
 RUN npm prune --omit=dev --ignore-scripts --no-audit --no-fund \
   && npm pkg delete devDependencies scripts \
@@ -31,6 +32,7 @@ FROM ${BASE_IMAGE}
 COPY --from=compiled /usr/local/bin/node /usr/local/bin/node
 COPY --from=production /app/node_modules /app/node_modules
 COPY --from=production /app/LICENSE /app/package.json /app/sbom.cdx.json /app/
+COPY --from=production /app/charts /app/charts
 COPY --from=compiled /app/dist /app/dist
 # Nobody's home; the root file system is read-only in a cluster.
 ENV HOME=/tmp
