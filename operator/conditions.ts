@@ -48,7 +48,9 @@ function configOf({ problems, leftOut }: Observation): Verdict {
   if (problems.length === 0 && leftOut.length > 0)
     return yes('Valid', `the spec can be run without ${leftOut.join('; without ')}`)
   if (problems.length === 0) return yes('Valid', 'the spec can be run')
-  const shown = problems.slice(0, 8).map(({ field, what, fix }) => `${field} ${what}: ${fix}`)
+  const shown = problems
+    .slice(0, 8)
+    .map(({ field, value, what, fix }) => `${field}${value === undefined ? '' : `: ${value}`} ${what}: ${fix}`)
   const more = problems.length > shown.length ? [`and ${problems.length - shown.length} more`] : []
   return no('InvalidSpec', [...shown, ...more].join('; '))
 }

@@ -7,7 +7,8 @@ import { durationMs } from '../../crds/fields.ts'
 import type { HealthConsumer } from '../../crds/healthconsumer.ts'
 import type { Problem } from '../../crds/problems.ts'
 import { type FieldPath, fieldName } from '../../crds/schemaPath.ts'
-import { credentialsInProperties } from './catalogProperties.ts'
+import { restProblems } from './restSettings.ts'
+import { s3Problems } from './s3Settings.ts'
 
 type Spec = HealthConsumer['spec']
 
@@ -223,7 +224,8 @@ export function unsupportedHere(configuration: RuntimeConfiguration): readonly P
   ]
   return [
     ...checks.filter(([found]) => found).map(([, path, what, fix]) => unsupported(path, what, fix)),
-    ...(catalog.type === 'rest' ? credentialsInProperties(catalog.properties) : []),
+    ...(catalog.type === 'rest' ? restProblems(catalog.uri!, catalog.properties) : []),
+    ...s3Problems(configuration.storage.s3),
     ...(pendingInsideTable(configuration) ? [misplacedPending] : []),
   ]
 }
