@@ -83,6 +83,7 @@ export const pure: readonly string[] = [
   'cli/doctor/prometheusApi.ts',
   'cli/doctor/render.ts',
   'cli/doctor/report.ts',
+  'cli/doctor/watched.ts',
   'monitoring',
   'operator/backoff.ts',
   'operator/clusterProblems.ts',
