@@ -116,7 +116,6 @@ function walk(program: Command, words: readonly string[]): Place {
       if (option && value) given[option.name()] = value
       if (value && !option?.variadic) option = undefined
     } else {
-      option = undefined
       const below = count === 0 ? subcommand(command, word) : undefined
       if (below) command = below
       else count++

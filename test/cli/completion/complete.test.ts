@@ -35,6 +35,7 @@ for (const [words, ...expected] of [
   [['ta'], 'take', ':4'],
   [['-'], '--version\toutput the version number', '--quiet\tless', '--help\tdisplay help for command', ':4'],
   [['nosuch', 'ta'], ':4'],
+  [['nosuch', 'take', '--se'], ':4'],
   // Choices, sources, files: by what stands for the value.
   [['put', '--color', 'r'], 'red', 'rose', ':4'],
   [['put', '-c', 'b'], 'blue', ':4'],
@@ -55,6 +56,7 @@ for (const [words, ...expected] of [
   [['put', 'zebra', ''], 'small', 'large', ':4'],
   // Where nothing else can follow, options may.
   [['put', 'zebra', 'small', '--in'], '--into\twhere', ':4'],
+  [['put', 'zebra', 'small', 'la'], ':4'],
   [['take', ''], 'all', 'help\tdisplay help for command', ':4'],
   [['take', 'all', ''], '--help\tdisplay help for command', ':4'],
   // More is to be written.
