@@ -15,7 +15,7 @@ export const mayImport: Readonly<Record<string, readonly string[]>> = {
   'runtime/kafka.ts': [],
   'runtime/rows.ts': ['runtime/contract'],
   'runtime/version.ts': [],
-  'runtime/secrets.ts': [],
+  'runtime/secrets.ts': ['runtime/contract'],
   'runtime/lakeCredentials.ts': composing(),
   'runtime/lake.ts': composing('runtime/iceberg'),
   'runtime/source': [...vocabulary, 'runtime/secrets.ts'],
