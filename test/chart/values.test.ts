@@ -1,6 +1,8 @@
 /** What values do: each has an effect and a description, what the process is told is what it understands, mistakes are told. */
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
+import { cp, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { load } from 'js-yaml'
@@ -94,7 +96,7 @@ interface Schema {
 
 test('the schema knows the values of values.yaml, all and no other', () => {
   const schema = JSON.parse(readFileSync(join(chart, 'values.schema.json'), 'utf8')) as Schema
-  const { global: _, ...properties } = schema.properties!
+  const { global: _, enabled: __, ...properties } = schema.properties!
   const defaults = load(valuesText) as Readonly<Record<string, unknown>>
   assert.deepEqual(Object.keys(properties), Object.keys(defaults))
   for (const [name, inner] of Object.entries(properties)) {
@@ -262,6 +264,22 @@ test('the variables that the schema keeps from the user are those that the chart
     (JSON.parse(`[${list}]`) as string[]).sort(),
     [...Object.keys(environment), 'LEADER_ELECTION_NAME'].sort(),
   )
+})
+
+test('as part of another chart it is there where a condition says so', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'umbrella-'))
+  try {
+    const dependency = { name: 'healthconsumer-operator', version: '*', condition: 'healthconsumer-operator.enabled' }
+    const parent = { apiVersion: 'v2', name: 'platform', version: '1.0.0', dependencies: [dependency] }
+    await writeFile(join(folder, 'Chart.yaml'), JSON.stringify(parent))
+    await cp(chart, join(folder, 'charts/healthconsumer-operator'), { recursive: true })
+    const rendered = (enabled: boolean) =>
+      helm({}, 'template', 'platform', folder, '--set', `healthconsumer-operator.enabled=${enabled},global.team=data`)
+    assert.match(await rendered(true), /^kind: Deployment$/m)
+    assert.doesNotMatch(await rendered(false), /^kind: /m)
+  } finally {
+    await rm(folder, { recursive: true })
+  }
 })
 
 test('helm lint finds nothing, with any of the golden values', async () => {
