@@ -3,11 +3,14 @@
 #   docker build --build-arg VERSION=0.1.0 --tag ghcr.io/healthdata/healthconsumer:0.1.0 .
 #
 # `hack/image build` builds it where there is no registry of images. Name the two images by digest for a release:
-# BUILD_IMAGE needs Node, npm and a shell, BASE_IMAGE glibc and libstdc++.
+# BUILD_IMAGE needs Node, npm and a shell, BASE_IMAGE glibc and libstdc++, and is best Debian's: its packages are then listed.
 ARG BUILD_IMAGE=docker.io/library/node:24.21.0-bookworm-slim
 ARG BASE_IMAGE=gcr.io/distroless/cc-debian12:nonroot
 
+FROM ${BASE_IMAGE} AS base
+
 FROM ${BUILD_IMAGE} AS installed
+ENV NPM_CONFIG_UPDATE_NOTIFIER=false
 WORKDIR /app
 COPY package.json package-lock.json ./
 # No package needs its install script: native code comes prebuilt.
@@ -19,18 +22,28 @@ RUN npm run build && find dist -name '*.d.ts' -exec rm {} +
 
 FROM installed AS production
 COPY hack/image.d/sbom.ts LICENSE ./
-# Types, source maps and documents are for those who develop against a package; licences stay.
-RUN npm prune --omit=dev --ignore-scripts --no-audit --no-fund \
+COPY charts charts
+# A builder that does not look into the mount below runs the step again when its name changes.
+ARG BASE_IMAGE
+# Types, source maps, tests, documents and a second copy for bundlers (dist-es) are for those who develop against a package;
+# licences stay. What is copied has the modes of the working tree, which may be for its owner alone.
+RUN --mount=type=bind,from=base,target=/base \
+  npm prune --omit=dev --ignore-scripts --no-audit --no-fund \
   && npm pkg delete devDependencies scripts \
-  && npm sbom --sbom-format=cyclonedx | node sbom.ts >sbom.cdx.json \
+  && npm sbom --sbom-format=cyclonedx | node sbom.ts /base >sbom.cdx.json \
   && rm -r node_modules/.bin node_modules/.package-lock.json \
+  && find node_modules -depth -type d \( -name test -o -name tests -o -name benchmarks -o -name examples -o -name docs \
+    -o -name dist-es -o -name dist-types -o -name '.[a-z]*' \) -exec rm -r {} + \
   && find node_modules -type f ! -iname '*licen[cs]e*' ! -iname '*notice*' \( -name '*.ts' -o -name '*.mts' \
-    -o -name '*.cts' -o -name '*.map' -o -name '*.md' -o -name '*.bare' -o -name '*.html' \) -exec rm {} +
+    -o -name '*.cts' -o -name '*.map' -o -name '*.md' -o -name '*.bare' -o -name '*.html' \
+    -o -name '.[a-z]*' \) -exec rm {} + \
+  && chmod -R u=rwX,go=rX LICENSE package.json charts
 
-FROM ${BASE_IMAGE}
+FROM base
 COPY --from=compiled /usr/local/bin/node /usr/local/bin/node
 COPY --from=production /app/node_modules /app/node_modules
 COPY --from=production /app/LICENSE /app/package.json /app/sbom.cdx.json /app/
+COPY --from=production /app/charts /app/charts
 COPY --from=compiled /app/dist /app/dist
 # Nobody's home; the root file system is read-only in a cluster.
 ENV HOME=/tmp

@@ -5,18 +5,14 @@
 import type { Command } from 'commander'
 import { thresholds } from '../crds/monitoring.ts'
 import { type RuntimeConfiguration, runtimeConfiguration, unsupportedHere } from '../runtime/contract/configuration.ts'
-import { type Address, parseAddress, withoutCredentials } from './doctor/address.ts'
-import { CommandError, type Failure } from './errors.ts'
+import { addressesOf, type ServerFlags, withWatchers } from './doctor/servers.ts'
+import { CommandError } from './errors.ts'
 import { type CommandIo, commandLine, type OutputFormat, outputOption, wholeNumber } from './io.ts'
 import { loadManifest, problemFailure } from './manifest.ts'
 import { secretsOption } from './secrets.ts'
 
-interface Flags {
+interface Flags extends ServerFlags {
   readonly file?: string
-  readonly url?: string
-  readonly prometheus?: string
-  readonly alertmanager?: string
-  readonly grafana?: string
   readonly logFile?: string
   readonly job: string
   readonly timeout: number
@@ -35,7 +31,7 @@ Example:
   healthconsumer doctor --url http://127.0.0.1:9249 --log-file app.log --prometheus http://127.0.0.1:9090 -o json`
 
 export function register(program: Command, io: CommandIo): void {
-  program
+  const command = program
     .command('doctor')
     .summary('what is wrong, why, and what to do')
     .description(
@@ -44,8 +40,7 @@ export function register(program: Command, io: CommandIo): void {
     )
     .option('-f, --file <file>', 'file with one HealthConsumer: checks Kafka, tables and storage; its thresholds count')
     .option('--url <url>', 'base address of a running consumer, such as http://127.0.0.1:9249')
-    .option('--prometheus <url>', 'checks target, samples, rules and alerts there')
-    .option('--alertmanager <url>', 'checks that it answers, and that Prometheus sends to it')
+  withWatchers(command)
     .option('--grafana <url>', 'checks that the dashboard is there')
     .option('--log-file <file>', "the consumer's LOG_FILE: checks that its lines are structured and have context")
     .option('--job <name>', "the consumer's job in Prometheus", 'flink-health-consumer')
@@ -54,33 +49,6 @@ export function register(program: Command, io: CommandIo): void {
     .addOption(outputOption())
     .addHelpText('after', examples)
     .action((flags: Flags, command: Command) => doctor(flags, command, io))
-}
-
-const addressFlags = ['url', 'prometheus', 'alertmanager', 'grafana'] as const
-
-/** Every wrong one is told at once, without what may be a password in it. */
-function addressesOf(
-  flags: Flags,
-  command: Command,
-): Readonly<Partial<Record<(typeof addressFlags)[number], Address>>> {
-  const given = addressFlags.flatMap(name => {
-    const text = flags[name]
-    return text === undefined ? [] : [{ name, text, address: parseAddress(text) }]
-  })
-  const failures = given.flatMap(({ name, text, address }): Failure[] =>
-    address !== undefined
-      ? []
-      : [
-          {
-            code: 'INVALID_URL',
-            what: `--${name} is no web address: ${JSON.stringify(withoutCredentials(text))}`,
-            where: commandLine(command),
-            fix: 'write http://HOST:PORT or https://HOST:PORT, special characters of a password percent-encoded',
-          },
-        ],
-  )
-  if (failures.length > 0) throw new CommandError(2, failures)
-  return Object.fromEntries(given.map(({ name, address }) => [name, address]))
 }
 
 async function doctor(flags: Flags, command: Command, io: CommandIo): Promise<void> {

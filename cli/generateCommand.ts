@@ -3,6 +3,7 @@
  * HealthConsumers. Its flags are the options of the functions in monitoring/, which also check them. It contacts nothing;
  * stdout gets the result and nothing else.
  */
+import { readFileSync } from 'node:fs'
 import { type Command, InvalidArgumentError } from 'commander'
 import { crdYaml } from '../crds/customResourceDefinition.ts'
 import { type AlertingOptions, generateAlertingRules } from '../monitoring/alerts.ts'
@@ -17,19 +18,20 @@ import { loadManifest } from './manifest.ts'
 export function register(program: Command, io: CommandIo): void {
   const generate = program
     .command('generate')
-    .summary('print scrape configuration, alerts, dashboard, CRD')
+    .summary('print scrape configuration, alerts, dashboard, CRD, Argo CD health')
     .description(
-      'Prints what Prometheus and Grafana need to watch a consumer, and what a cluster needs to know HealthConsumers: ' +
-        'YAML or JSON on stdout, nothing else.',
+      'Prints what Prometheus and Grafana need to watch a consumer, and what a cluster and Argo CD need to know\n' +
+        'HealthConsumers: YAML or JSON on stdout, nothing else.',
     )
     .addHelpText(
       'after',
-      `\nExamples:\n${[scrapeConfigExample, alertsExample, dashboardExample, crdExample].join('\n')}`,
+      `\nExamples:\n${[scrapeConfigExample, alertsExample, dashboardExample, crdExample, argoHealthExample].join('\n')}`,
     )
   registerScrapeConfig(generate, io)
   registerAlerts(generate, io)
   registerDashboard(generate, io)
   registerCrd(generate, io)
+  registerArgoHealth(generate, io)
 }
 
 const scrapeConfigExample =
@@ -37,6 +39,7 @@ const scrapeConfigExample =
 const alertsExample = '  healthconsumer generate alerts --threshold HighKafkaLag=500000 --disable LowThroughput'
 const dashboardExample = '  healthconsumer generate dashboard --title "Health data" > dashboard.json'
 const crdExample = '  healthconsumer generate crd | kubectl apply --server-side -f -'
+const argoHealthExample = '  healthconsumer generate argo-health >argocd-cm.yaml'
 
 interface ScrapeConfigFlags {
   readonly jobName?: string
@@ -159,6 +162,22 @@ function registerCrd(generate: Command, io: CommandIo): void {
     )
     .addHelpText('after', `\nExample:\n${crdExample}`)
     .action(() => io.out(crdYaml()))
+}
+
+/** Beside package.json, wherever this file lies: hack/generate makes it of Lua that is tested by itself. */
+const argoHealth = () =>
+  readFileSync(new URL('charts/argocd/argocd-cm.yaml', import.meta.resolve('healthconsumer/package.json')), 'utf8')
+
+function registerArgoHealth(generate: Command, io: CommandIo): void {
+  generate
+    .command('argo-health')
+    .summary("health and actions of HealthConsumers, a patch of Argo CD's ConfigMap (YAML)")
+    .description(
+      'Prints a patch of the ConfigMap argocd-cm: how Argo CD judges the health of a HealthConsumer, the actions pause,\n' +
+        'resume and restart, and which fields are quantities.',
+    )
+    .addHelpText('after', `\nExample:\n${argoHealthExample}`)
+    .action(() => io.out(argoHealth()))
 }
 
 const specOf = async (file: string | undefined) =>

@@ -24,12 +24,15 @@ export type ManifestResult =
   | { readonly file: string; readonly manifest: Manifest; readonly failures?: undefined }
   | { readonly file: string; readonly manifest?: undefined; readonly failures: readonly Failure[] }
 
+/** What else is to be wrong with a resource whose fields are right each by itself. */
+export type FurtherCheck = (resource: HealthConsumer) => readonly Problem[]
+
 /** Everything that is wrong with the file, in the order of its lines; or the manifest. Never rejects. */
-export async function readManifest(file: string): Promise<ManifestResult> {
+export async function readManifest(file: string, further?: FurtherCheck): Promise<ManifestResult> {
   const bytes = await readBounded(file)
   if (!Buffer.isBuffer(bytes)) return { file, failures: [bytes] }
   if (!isUtf8(bytes)) return { file, failures: [notUtf8(file, bytes)] }
-  return parseManifest(file, new TextDecoder().decode(bytes))
+  return parseManifest(file, new TextDecoder().decode(bytes), further)
 }
 
 /** The manifest of a command that needs one. Rejects with CommandError (exit code 2) where it is wrong. */
@@ -40,12 +43,13 @@ export async function loadManifest(file: string): Promise<Manifest> {
 }
 
 /** As readManifest, for text that is there already; `file` is only named. */
-export function parseManifest(file: string, text: string): ManifestResult {
+export function parseManifest(file: string, text: string, further?: FurtherCheck): ManifestResult {
   const yaml = parseYaml(text)
   const checked = yaml.value === undefined ? { problems: [] } : checkHealthConsumer(yaml.value)
+  const problems = checked.resource ? (further?.(checked.resource) ?? []) : checked.problems
   const failures = [
     ...yaml.problems.map(problem => yamlFailure(file, problem)),
-    ...(checked.problems ?? []).map(problem => problemFailure(problem, file, lineOf(problem, yaml))),
+    ...problems.map(problem => problemFailure(problem, file, lineOf(problem, yaml))),
   ]
   if (failures.length > 0 || !checked.resource)
     return { file, failures: failures.sort((a, b) => (a.line ?? lastLine) - (b.line ?? lastLine)) }

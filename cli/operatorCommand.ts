@@ -13,8 +13,15 @@ import type { CommandIo } from './io.ts'
  */
 const nodeFlags: readonly string[] = ['--max-semi-space-size=16']
 
-/** Beside this file, compiled or not. */
-const main = fileURLToPath(new URL(`../operator/main${extname(import.meta.filename)}`, import.meta.url))
+/** Of this package, compiled or not. */
+const moduleUrl = (path: string): string => new URL(`${path}${extname(import.meta.filename)}`, import.meta.url).href
+
+const args: readonly string[] = [
+  // First of all again: the process keeps its id, and no handler of a signal.
+  `--import=${moduleUrl('./signals')}`,
+  ...nodeFlags,
+  fileURLToPath(moduleUrl('../operator/main')),
+]
 
 export function register(program: Command, _io: CommandIo): void {
   program
@@ -25,5 +32,5 @@ export function register(program: Command, _io: CommandIo): void {
         'SIGINT. Its settings are environment variables; docs/operator.md says what each means.',
     )
     .addHelpText('after', '\nExample:\n  RUNTIME_IMAGE=ghcr.io/healthdata/healthconsumer:0.1.0 healthconsumer operator')
-    .action(() => process.execve!(process.execPath, [process.execPath, ...process.execArgv, ...nodeFlags, main]))
+    .action(() => process.execve!(process.execPath, [process.execPath, ...process.execArgv, ...args]))
 }

@@ -2,7 +2,11 @@
  * The `healthconsumer` program: its commands and its help. It knows no command's work.
  */
 import { Command } from 'commander'
+import { alertNames, thresholds } from '../crds/monitoring.ts'
 import { packageVersion } from '../runtime/version.ts'
+import { complete, type Sources } from './completion/complete.ts'
+import { completing } from './completion/scripts.ts'
+import { register as completion } from './completionCommand.ts'
 import { register as doctor } from './doctorCommand.ts'
 import { register as generate } from './generateCommand.ts'
 import type { CommandIo, Register } from './io.ts'
@@ -18,7 +22,7 @@ import { register as validate } from './validateCommand.ts'
 
 /** In the order of the help. */
 const commands: readonly Register[] = [
-  ...[run, produce, status, validate, render, doctor, maintain, recover, generate, operator],
+  ...[run, produce, status, validate, render, doctor, maintain, recover, generate, operator, completion],
 ]
 
 function buildProgram(io: CommandIo): Command {
@@ -32,6 +36,20 @@ function buildProgram(io: CommandIo): Command {
   return program
 }
 
+const named = (names: readonly string[]) => () => names.map(value => ({ value }))
+const assigned = (names: readonly string[]) => named(names.map(name => `${name}=`))
+
+/** What options take that have no choices of their own: the generators judge the names, and say what was meant. */
+const sources: Sources = {
+  alert: named(alertNames),
+  'alert=number': assigned(Object.keys(thresholds.shape)),
+  'alert=duration': assigned(alertNames),
+}
+
 /** Runs one command line (without node and script) and resolves with the exit code. Never rejects. */
-export const runProgram = (args: readonly string[], io: CommandIo): Promise<number> =>
-  runCommandLine(buildProgram(io), args, io)
+export async function runProgram(args: readonly string[], io: CommandIo): Promise<number> {
+  const program = buildProgram(io)
+  if (args[0] !== completing) return runCommandLine(program, args, io)
+  io.out(await complete(program, args.slice(1), sources))
+  return 0
+}

@@ -3,6 +3,7 @@
  * files and contacts nothing.
  */
 import type { Command } from 'commander'
+import { runtimeConfiguration, unsupportedHere } from '../runtime/contract/configuration.ts'
 import { failureLine } from './errors.ts'
 import { type CommandIo, type OutputFormat, outputOption, required } from './io.ts'
 import { type ManifestResult, readManifest } from './manifest.ts'
@@ -23,7 +24,8 @@ export function register(program: Command, io: CommandIo): void {
     .action(async (options: ValidateOptions, command: Command) => {
       const files = required(options.file, '-f FILE', command)
       const results: ManifestResult[] = []
-      for (const file of files) results.push(await readManifest(file))
+      for (const file of files)
+        results.push(await readManifest(file, resource => unsupportedHere(runtimeConfiguration(resource))))
       if (results.some(result => result.failures)) io.exitCode = 2
       if (options.output === 'json') io.out(`${JSON.stringify({ files: results.map(fileReport) })}\n`)
       else for (const result of results) print(result, io)

@@ -22,6 +22,7 @@ const missing = {
   ConfigMapMissing: 'A ConfigMap that the spec names is not there.',
   PersistentVolumeClaimMissing: 'The claim of the warehouse is not there.',
   KeyMissing: 'A Secret lacks a key.',
+  SecretInvalid: 'A Secret holds what the pods cannot use.',
 }
 const invalid = { InvalidSpec: 'The spec is not valid, or asks for what this version cannot do.' }
 const refusedPods = 'The API server refuses the pods: a quota, an admission policy.'

@@ -5,7 +5,7 @@
  */
 import type { ConditionType } from '../crds/status.ts'
 import { childName } from './desired/child.ts'
-import { no, type Observation, unknown, type Verdict, yes } from './observation.ts'
+import { type MissingDependency, no, type Observation, unknown, type Verdict, yes } from './observation.ts'
 import type { PipelineFacts } from './pipelineFacts.ts'
 import { stallOf } from './stalls.ts'
 import { rolloutComplete } from './workload.ts'
@@ -48,7 +48,9 @@ function configOf({ problems, leftOut }: Observation): Verdict {
   if (problems.length === 0 && leftOut.length > 0)
     return yes('Valid', `the spec can be run without ${leftOut.join('; without ')}`)
   if (problems.length === 0) return yes('Valid', 'the spec can be run')
-  const shown = problems.slice(0, 8).map(({ field, what, fix }) => `${field} ${what}: ${fix}`)
+  const shown = problems
+    .slice(0, 8)
+    .map(({ field, value, what, fix }) => `${field}${value === undefined ? '' : `: ${value}`} ${what}: ${fix}`)
   const more = problems.length > shown.length ? [`and ${problems.length - shown.length} more`] : []
   return no('InvalidSpec', [...shown, ...more].join('; '))
 }
@@ -63,12 +65,17 @@ function pausedOf({ resource }: Observation): Verdict {
 function dependenciesOf({ resource, missing }: Observation): Verdict {
   if (resource === undefined) return unknown('InvalidSpec', 'the spec is not valid')
   if (missing.length === 0) return yes('Found', 'everything that the spec names is there')
-  const told = missing.map(({ kind, name, field, keys, missingKey }) =>
-    missingKey === undefined
-      ? `${kind} ${name} (${field}) is not there: create it${keys.length > 0 ? ` with the keys ${keys.join(', ')}` : ''}`
-      : `${kind} ${name} (${field}) has no key ${missingKey}: add it`,
-  )
-  return no(missing[0]!.missingKey === undefined ? `${missing[0]!.kind}Missing` : 'KeyMissing', told.join('; '))
+  return no(reasonOf(missing[0]!), missing.map(told).join('; '))
+}
+
+const reasonOf = ({ kind, missingKey, wrong }: MissingDependency): string =>
+  wrong ? 'SecretInvalid' : missingKey === undefined ? `${kind}Missing` : 'KeyMissing'
+
+function told({ kind, name, field, keys, missingKey, wrong }: MissingDependency): string {
+  const object = `${kind} ${name} (${field})`
+  if (wrong) return `${object}: ${wrong.what}: ${wrong.fix}`
+  if (missingKey !== undefined) return `${object} has no key ${missingKey}: add it`
+  return `${object} is not there: create it${keys.length > 0 ? ` with the keys ${keys.join(', ')}` : ''}`
 }
 
 function workloadOf({ name, deployment, pods }: Observation): Verdict {

@@ -4,11 +4,12 @@
  */
 import { createHash } from 'node:crypto'
 import type { HealthConsumer } from '../crds/healthconsumer.ts'
+import type { ContentProblem } from '../runtime/contract/secretContents.ts'
 import { namespaceOf } from './desired/child.ts'
-import { dependenciesOf } from './desired/references.ts'
+import { type Dependency, dependenciesOf } from './desired/references.ts'
 import type { Kubernetes } from './kubernetes.ts'
 import type { MissingDependency } from './observation.ts'
-import { type DependencyKind, dependencyKinds, type ProvidedObjects } from './providedObjects.ts'
+import { dependencyKinds, type ProvidedObjects } from './providedObjects.ts'
 
 export interface DependencyReport {
   readonly missing: readonly MissingDependency[]
@@ -25,21 +26,28 @@ interface Content {
   readonly version: string
   readonly keys: ReadonlySet<string>
   readonly hash: string
+  readonly problem: ContentProblem | undefined
 }
+
+const keyOf = ({ kind, name, field, keys }: Dependency, namespace: string): string =>
+  [kind, namespace, name, field, ...keys].join('/')
 
 export function createDependencies({ kubernetes, provided }: DependencyPorts) {
   const contents = new Map<string, Content>()
 
-  /** Read again only when its version changed. */
-  async function content(of: DependencyKind, namespace: string, name: string, version: string): Promise<Content> {
-    const key = `${of}/${namespace}/${name}`
+  /** Read again only when its version changed; once for each field that names it, which asks for other contents. */
+  async function content(dependency: Dependency, namespace: string, version: string): Promise<Content> {
+    const { kind, name, check } = dependency
+    const key = keyOf(dependency, namespace)
     const known = contents.get(key)
     if (known?.version === version) return known
-    const object = await kubernetes.get({ kind: dependencyKinds[of], namespace, name })
+    const object = await kubernetes.get({ kind: dependencyKinds[kind], namespace, name })
     const data = { ...(object.data as Record<string, string>), ...(object.binaryData as Record<string, string>) }
     const sorted = Object.entries(data).sort(([a], [b]) => (a < b ? -1 : 1))
     const hash = createHash('sha256').update(JSON.stringify(sorted)).digest('hex')
-    const read = { version: object.metadata.resourceVersion ?? version, keys: new Set(Object.keys(data)), hash }
+    const bytes = Object.fromEntries(sorted.map(([each, value]) => [each, Buffer.from(value, 'base64')]))
+    const keys = new Set(Object.keys(data))
+    const read = { version: object.metadata.resourceVersion ?? version, keys, hash, problem: check?.(bytes) }
     contents.set(key, read)
     return read
   }
@@ -54,14 +62,15 @@ export function createDependencies({ kubernetes, provided }: DependencyPorts) {
       const { kind, name, optional, rolls, keys } = dependency
       const version = provided.versionOf(kind, namespace, name)
       if (version === undefined) {
-        contents.delete(`${kind}/${namespace}/${name}`)
+        contents.delete(keyOf(dependency, namespace))
         if (!optional) missing.push(dependency)
         continue
       }
       if (!rolls) continue
-      const held = await content(kind, namespace, name, version)
+      const held = await content(dependency, namespace, version)
       hashes.push(held.hash)
       for (const missingKey of keys) if (!held.keys.has(missingKey)) missing.push({ ...dependency, missingKey })
+      if (held.problem) missing.push({ ...dependency, wrong: held.problem })
     }
     const secretsHash =
       hashes.length === 0 ? undefined : createHash('sha256').update(hashes.join()).digest('hex').slice(0, 16)

@@ -1,6 +1,7 @@
 /** What a reconcile has seen of one HealthConsumer: all that its status is made of. Types and three small makers; pure. */
 import type { HealthConsumer, HealthConsumerStatus } from '../crds/healthconsumer.ts'
 import type { Problem } from '../crds/problems.ts'
+import type { ContentProblem } from '../runtime/contract/secretContents.ts'
 import type { ApplyOutcome } from './apply.ts'
 import type { Dependency } from './desired/references.ts'
 import type { PipelineFacts } from './pipelineFacts.ts'
@@ -31,6 +32,8 @@ export interface Observation {
 export interface MissingDependency extends Dependency {
   /** A key that the object lacks; undefined where the object itself is not there. */
   readonly missingKey?: string
+  /** What is wrong with what it holds; undefined where something is missing. */
+  readonly wrong?: ContentProblem
 }
 
 export type Condition = NonNullable<HealthConsumerStatus['conditions']>[number]

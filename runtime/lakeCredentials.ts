@@ -3,6 +3,7 @@
  * whenever it is asked, so that a rotated secret is taken up. No content ever gets into a message.
  */
 import type { RuntimeConfiguration } from './contract/configuration.ts'
+import { catalogKeys, catalogKeysProblem } from './contract/secretContents.ts'
 import { CredentialsError, readKey, readOptionalKey, withoutLineEnd } from './secrets.ts'
 
 export interface S3Credentials {
@@ -11,15 +12,6 @@ export interface S3Credentials {
   /** Of temporary credentials. */
   readonly sessionToken?: string
 }
-
-/** What a catalog's Secret may hold; those of AWS sign the requests to a catalog that wants SigV4. */
-const catalogKeys = ['token', 'clientId', 'clientSecret', 'accessKeyId', 'secretAccessKey', 'sessionToken'] as const
-
-/** A key of the list needs its partner. */
-const partners: readonly (readonly [string, string])[] = [
-  ['clientId', 'clientSecret'],
-  ['accessKeyId', 'secretAccessKey'],
-]
 
 type Configured = Pick<RuntimeConfiguration, 'catalog' | 'storage'>
 
@@ -35,18 +27,11 @@ export function readCatalogSecret(
     const text = readOptionalKey(secret, key)
     if (text !== undefined) found[key] = withoutLineEnd(text)
   }
-  const half = partners.find(pair => pair.filter(key => key in found).length === 1)
-  if (half !== undefined || Object.keys(found).length === 0)
-    throw new CredentialsError(
-      'MISSING_SECRET',
-      secret.field,
-      half === undefined
-        ? `Secret ${secret.name} has no key that a catalog takes in ${directory}/${secret.name}`
-        : `Secret ${secret.name} has one of ${half.join(' and ')} alone in ${directory}/${secret.name}`,
-      half === undefined
-        ? 'give it a key token, or clientId and clientSecret, or accessKeyId and secretAccessKey'
-        : `give it both`,
-    )
+  const problem = catalogKeysProblem(new Set(Object.keys(found)))
+  if (problem) {
+    const what = `Secret ${secret.name} ${problem.what} in ${directory}/${secret.name}`
+    throw new CredentialsError('MISSING_SECRET', secret.field, what, problem.fix)
+  }
   return found
 }
 

@@ -3,9 +3,11 @@
  * Kubernetes mounts it. Read anew whenever it is asked, so that a rotated secret is taken up. No content ever gets into
  * a message.
  */
-import { isUtf8 } from 'node:buffer'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { textProblem } from './contract/secretContents.ts'
+
+export { withoutLineEnd } from './contract/secretContents.ts'
 
 export type CredentialsErrorCode = 'MISSING_SECRET' | 'UNREADABLE_SECRET' | 'INVALID_SECRET'
 
@@ -52,18 +54,16 @@ export function readOptionalKey(secret: MountedSecret, key: string): string | un
   const name = `key ${key} of Secret ${secret.name}`
   const bytes = readFile(file, name, secret.field)
   if (bytes === undefined) return undefined
-  if (!isUtf8(bytes) || withoutLineEnd(String(bytes)) === '')
+  const problem = textProblem(bytes)
+  if (problem)
     throw new CredentialsError(
       'INVALID_SECRET',
       secret.field,
-      `${name} is ${bytes.length === 0 ? 'empty' : 'no text'} in ${file}`,
+      `${name} is ${problem} in ${file}`,
       'write it again, as UTF-8 text',
     )
   return String(bytes)
 }
-
-/** Editors and `echo` end a file with a line feed that nobody means. */
-export const withoutLineEnd = (text: string): string => text.replace(/\r?\n$/, '')
 
 function fileOf({ directory, field, name }: MountedSecret, key: string): string {
   if (directory !== undefined) return join(directory, name, key)

@@ -10,10 +10,10 @@ import type { Address } from './address.ts'
 import { readLogTail } from './logTail.ts'
 import type { ConsumerSeen, GrafanaSeen, Observations, PrometheusSeen, QueryName } from './observations.ts'
 import { get } from './request.ts'
+import { labelsOf, type Watched } from './watched.ts'
 
-export interface Questions {
+export interface Questions extends Watched {
   readonly timeoutMs: number
-  readonly job: string
   readonly url?: Address
   readonly prometheus?: Address
   readonly alertmanager?: Address
@@ -50,25 +50,22 @@ async function askConsumer(address: Address, timeoutMs: number): Promise<Consume
 }
 
 /** Over the windows of the alerts. */
-function expressions(job: string): Readonly<Record<QueryName, string>> {
-  const ofJob: readonly Matcher[] = [{ label: 'job', operator: '=', value: job }]
+function expressions(watched: Watched): Readonly<Record<QueryName, string>> {
+  const own = Object.entries(labelsOf(watched)).map(([label, value]): Matcher => ({ label, operator: '=', value }))
   const total = (selected: string, window: string) => aggregate('sum', [], increase(selected, window))
-  const invalid = total(series(metrics.invalidRecords, ofJob), '5m')
+  const invalid = total(series(metrics.invalidRecords, own), '5m')
   return {
-    sampleAgeSeconds: `time() - ${aggregate('max', [], `timestamp(${series(metrics.throughput, ofJob)})`)}`,
-    processingLatencyP95: quantile(
-      0.95,
-      aggregate('sum', ['le'], rate(buckets(metrics.processingLatency, ofJob), '5m')),
-    ),
-    failedCheckpoints: total(series(metrics.failedCheckpoints, ofJob), '10m'),
-    invalidRatio: `${invalid} / ${total(series(metrics.throughput, ofJob), '5m')}`,
+    sampleAgeSeconds: `time() - ${aggregate('max', [], `timestamp(${series(metrics.throughput, own)})`)}`,
+    processingLatencyP95: quantile(0.95, aggregate('sum', ['le'], rate(buckets(metrics.processingLatency, own), '5m'))),
+    failedCheckpoints: total(series(metrics.failedCheckpoints, own), '10m'),
+    invalidRatio: `${invalid} / ${total(series(metrics.throughput, own), '5m')}`,
   }
 }
 
-async function askPrometheus(address: Address, { job, timeoutMs }: Questions): Promise<PrometheusSeen> {
+async function askPrometheus(address: Address, questions: Questions): Promise<PrometheusSeen> {
   const ask = (path: string, query: Readonly<Record<string, string>>) =>
-    get(address, `/api/v1/${path}`, { timeoutMs, query })
-  const queries = Object.entries(expressions(job)).map(
+    get(address, `/api/v1/${path}`, { timeoutMs: questions.timeoutMs, query })
+  const queries = Object.entries(expressions(questions)).map(
     async ([name, query]) => [name, await ask('query', { query })] as const,
   )
   const [targets, rules, alertmanagers, answers] = await Promise.all([

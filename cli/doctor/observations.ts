@@ -5,12 +5,11 @@ import type { z } from 'zod'
 import type { AlertName, thresholds } from '../../crds/monitoring.ts'
 import type { Inspection } from '../../runtime/contract/inspection.ts'
 import type { Answer } from './request.ts'
+import type { Watched } from './watched.ts'
 
-export interface Observations {
+export interface Observations extends Watched {
   /** Milliseconds since the epoch, when it was gathered. */
   readonly nowMs: number
-  /** Job of the scrape configuration. */
-  readonly job: string
   readonly thresholds: z.infer<typeof thresholds>
   readonly disabledAlerts: readonly AlertName[]
   readonly consumer: ConsumerSeen | null

@@ -25,6 +25,7 @@ const rules = z.object({
         z.object({
           name: z.string(),
           health: z.string(),
+          labels: z.record(z.string(), z.string()).default({}),
           lastError: z.string().optional(),
           annotations: z.record(z.string(), z.string()).default({}),
           alerts: z.array(z.object({ labels: z.record(z.string(), z.string()), state: z.string() })).default([]),

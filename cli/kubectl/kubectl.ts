@@ -47,7 +47,7 @@ export interface Kubectl {
 export const withClusterFlags = (command: Command): Command =>
   command
     .addOption(new Option('-n, --namespace <namespace>', 'namespace; by default that of the context'))
-    .addOption(new Option('--context <name>', 'context of the kubeconfig'))
+    .addOption(new Option('--context <context>', 'context of the kubeconfig'))
     .addOption(new Option('--kubeconfig <file>', 'kubeconfig; by default KUBECONFIG, then ~/.kube/config'))
 
 export function kubectlOf(flags: ClusterFlags, command: Command): Kubectl {

@@ -4,9 +4,11 @@
  */
 import { Command } from 'commander'
 import { packageVersion } from '../../runtime/version.ts'
+import { complete } from '../completion/complete.ts'
 import type { CommandIo } from '../io.ts'
 import { runCommandLine } from '../outcome.ts'
 import { register as changes } from './changeCommands.ts'
+import { clusterSources } from './clusterSources.ts'
 import { register as doctor } from './doctorCommand.ts'
 import { register as logs } from './logsCommand.ts'
 import { register as status } from './statusCommand.ts'
@@ -28,3 +30,10 @@ function buildPlugin(io: CommandIo): Command {
 /** Runs one command line (without node and script) and resolves with the exit code. Never rejects. */
 export const runPlugin = (args: readonly string[], io: CommandIo): Promise<number> =>
   runCommandLine(buildPlugin(io), args, io)
+
+/** Prints what may come next, as kubectl asks plugins for it; `words` are those after `kubectl healthconsumer`. Never rejects. */
+export async function completePlugin(words: readonly string[], io: CommandIo): Promise<number> {
+  const program = buildPlugin(io)
+  io.out(await complete(program, words, clusterSources(program)))
+  return 0
+}

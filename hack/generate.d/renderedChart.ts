@@ -36,7 +36,7 @@ function crdTemplate(): string {
 {{- if .Values.crds.enabled }}
 ${before}${name}  labels:
     {{- include "operator.labels" . | nindent 4 }}
-  {{- with merge (.Values.crds.keep | ternary (dict "helm.sh/resource-policy" "keep") (dict)) .Values.crds.annotations }}
+  {{- with merge (.Values.crds.keep | ternary (dict "helm.sh/resource-policy" "keep") (dict)) (.Values.crds.annotations | default dict) }}
   annotations:
     {{- toYaml . | nindent 4 }}
   {{- end }}

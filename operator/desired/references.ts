@@ -1,5 +1,6 @@
 /** The Secrets that a resource names, and the ConfigMaps: what its pods need beside what the operator makes. Pure. */
 import type { HealthConsumer } from '../../crds/healthconsumer.ts'
+import { authorities, type ContentCheck, catalogLogin, keyPair, texts } from '../../runtime/contract/secretContents.ts'
 
 /** Names of the Secrets that are mounted into the pods, in order and each once. */
 export function referencedSecrets({ spec }: HealthConsumer): readonly string[] {
@@ -26,26 +27,36 @@ export interface Dependency {
   readonly rolls: boolean
   /** Keys that the runtime reads. */
   readonly keys: readonly string[]
+  /** Of what it holds beside having these keys. */
+  readonly check?: ContentCheck
 }
 
 /** Everything that must be there before the pods can run. */
 export function dependenciesOf({ spec }: HealthConsumer): readonly Dependency[] {
   const { kafka, schemaRegistry, iceberg, pod } = spec
-  const secret = (name: string | undefined, field: string, keys: readonly string[]): readonly Dependency[] =>
-    name === undefined ? [] : [{ kind: 'Secret', name, field, optional: false, rolls: true, keys }]
+  const secret = (
+    name: string | undefined,
+    field: string,
+    keys: readonly string[],
+    check: ContentCheck = texts(keys),
+  ): readonly Dependency[] =>
+    name === undefined ? [] : [{ kind: 'Secret', name, field, optional: false, rolls: true, keys, check }]
+  const authority = kafka.tls?.caSecretRef?.key ?? 'ca.crt'
   const claim = iceberg.storage?.persistentVolumeClaim?.claimName
   const saslKeys =
     kafka.sasl?.mechanism === 'oauthbearer' ? ['tokenEndpoint', 'clientId', 'clientSecret'] : ['username', 'password']
   return [
-    ...secret(kafka.tls?.caSecretRef?.name, 'spec.kafka.tls.caSecretRef', [kafka.tls?.caSecretRef?.key ?? 'ca.crt']),
-    ...secret(kafka.tls?.clientCertificateSecretRef?.name, 'spec.kafka.tls.clientCertificateSecretRef', [
-      'tls.crt',
-      'tls.key',
-    ]),
+    ...secret(kafka.tls?.caSecretRef?.name, 'spec.kafka.tls.caSecretRef', [authority], authorities(authority)),
+    ...secret(
+      kafka.tls?.clientCertificateSecretRef?.name,
+      'spec.kafka.tls.clientCertificateSecretRef',
+      ['tls.crt', 'tls.key'],
+      keyPair,
+    ),
     ...secret(kafka.sasl?.secretRef.name, 'spec.kafka.sasl.secretRef', saslKeys),
     ...secret(schemaRegistry?.secretRef?.name, 'spec.schemaRegistry.secretRef', ['username', 'password']),
-    // A token, or an id with a secret: the runtime says which is missing.
-    ...secret(iceberg.catalog.secretRef?.name, 'spec.iceberg.catalog.secretRef', []),
+    // A token, or an id with a secret: none of them is needed by itself.
+    ...secret(iceberg.catalog.secretRef?.name, 'spec.iceberg.catalog.secretRef', [], catalogLogin),
     ...secret(iceberg.storage?.s3?.secretRef?.name, 'spec.iceberg.storage.s3.secretRef', [
       'accessKeyId',
       'secretAccessKey',

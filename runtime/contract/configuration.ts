@@ -7,7 +7,8 @@ import { durationMs } from '../../crds/fields.ts'
 import type { HealthConsumer } from '../../crds/healthconsumer.ts'
 import type { Problem } from '../../crds/problems.ts'
 import { type FieldPath, fieldName } from '../../crds/schemaPath.ts'
-import { credentialsInProperties } from './catalogProperties.ts'
+import { restProblems } from './restSettings.ts'
+import { s3Problems } from './s3Settings.ts'
 
 type Spec = HealthConsumer['spec']
 
@@ -189,13 +190,9 @@ function frozen<T extends object>(value: T): T {
   return Object.freeze(value)
 }
 
-const unsupported = (path: FieldPath, what: string, fix: string): Problem => ({
-  code: 'NOT_SUPPORTED',
-  path,
-  field: fieldName(path),
-  what: `${what} is not supported yet`,
-  fix,
-})
+function refusal(code: Problem['code'], path: FieldPath, what: string, fix: string): Problem {
+  return { code, path, field: fieldName(path), what, fix }
+}
 
 /** What the configuration asks for and this version's runtime cannot do, or must not: it refuses to run. */
 export function unsupportedHere(configuration: RuntimeConfiguration): readonly Problem[] {
@@ -206,6 +203,13 @@ export function unsupportedHere(configuration: RuntimeConfiguration): readonly P
       ['spec', 'kafka', 'sasl', 'mechanism'],
       'oauthbearer',
       'use plain, scram-sha-256 or scram-sha-512',
+    ],
+    [
+      // kafkajs takes what stands before the first colon for the host.
+      configuration.bootstrapServers.some(server => server.startsWith('[')),
+      ['spec', 'kafka', 'bootstrapServers'],
+      'an IPv6 address',
+      'write a host name that resolves to it',
     ],
     [configuration.format === 'avro', ['spec', 'format'], 'avro', 'use json'],
     [
@@ -222,22 +226,22 @@ export function unsupportedHere(configuration: RuntimeConfiguration): readonly P
     ],
   ]
   return [
-    ...checks.filter(([found]) => found).map(([, path, what, fix]) => unsupported(path, what, fix)),
-    ...(catalog.type === 'rest' ? credentialsInProperties(catalog.properties) : []),
+    ...checks
+      .filter(([found]) => found)
+      .map(([, path, what, fix]) => refusal('NOT_SUPPORTED', path, `${what} is not supported yet`, fix)),
+    ...(catalog.type === 'rest' ? restProblems(catalog.uri!, catalog.properties) : []),
+    ...s3Problems(configuration.storage.s3),
     ...(pendingInsideTable(configuration) ? [misplacedPending] : []),
   ]
 }
 
-const pendingPath: FieldPath = ['spec', 'iceberg', 'storage', 'pendingLocation']
-
 /** An engine's orphan removal would take pending files inside a table's location for waste. */
-const misplacedPending: Problem = {
-  code: 'BROKEN_RULE',
-  path: pendingPath,
-  field: fieldName(pendingPath),
-  what: 'lies inside a table',
-  fix: 'choose a folder outside both tables, or remove it for the default beside the errors table',
-}
+const misplacedPending = refusal(
+  'BROKEN_RULE',
+  ['spec', 'iceberg', 'storage', 'pendingLocation'],
+  'lies inside a table',
+  'choose a folder outside both tables, or remove it for the default beside the errors table',
+)
 
 function pendingInsideTable({ catalog, tables, pendingLocation }: RuntimeConfiguration): boolean {
   if (catalog.type !== 'filesystem' || pendingLocation === undefined) return false

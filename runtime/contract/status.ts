@@ -70,6 +70,7 @@ export interface TableStatus {
   readonly snapshotId: string | null
   /** `hc.seq` of raw, `hc.applied-seq` of errors. */
   readonly sequence: number | null
+  /** Of that snapshot, whichever process committed it: a pod that has just started tells its predecessor's. */
   readonly lastCommitAt: string | null
 }
 

@@ -2,9 +2,9 @@
  * How a consumer shows itself to the brokers, by the Secrets that its configuration names. Read anew whenever it is
  * asked, so that a rotated secret is taken up. No content ever gets into a message.
  */
-import { X509Certificate } from 'node:crypto'
 import { createSecureContext } from 'node:tls'
 import type { RuntimeConfiguration } from '../contract/configuration.ts'
+import { pemFailure, pemFix, readCertificates, readKeyPair } from '../contract/secretContents.ts'
 import { CredentialsError, readKey, withoutLineEnd } from '../secrets.ts'
 
 export interface KafkaCredentials {
@@ -57,17 +57,11 @@ function readSasl(
 /** A CA that cannot be read counts as none for Node. OpenSSL says what it could not read, never what it read. */
 function assertUsable({ ca, cert, key }: NonNullable<KafkaCredentials['tls']>, field: string, name: string): void {
   try {
-    if (ca !== undefined) certificatesOf(ca)
+    if (ca !== undefined) readCertificates(ca)
+    if (cert !== undefined && key !== undefined) readKeyPair(cert, key)
     createSecureContext({ cert, key })
   } catch (error) {
-    const { code = 'no certificate' } = error as NodeJS.ErrnoException
-    const fix = 'write certificates and key in PEM form, the key without a passphrase'
-    throw new CredentialsError('INVALID_SECRET', field, `${name} cannot be used (${code})`, fix, error)
+    const what = `${name} cannot be used (${pemFailure(error)})`
+    throw new CredentialsError('INVALID_SECRET', field, what, pemFix, error)
   }
-}
-
-function certificatesOf(pem: string): readonly X509Certificate[] {
-  const blocks = pem.match(/-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g) ?? []
-  if (blocks.length === 0) throw new RangeError('no certificate')
-  return blocks.map(block => new X509Certificate(block))
 }

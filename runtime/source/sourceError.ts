@@ -53,6 +53,15 @@ const tlsCode = /^(ERR_TLS|ERR_SSL|ERR_OSSL|CERT_|DEPTH_ZERO|SELF_SIGNED|UNABLE_
 const unreachable =
   /^KafkaJS(Connection|RequestTimeout|BrokerNotFound|NoBroker|MetadataNotLoaded|TopicMetadata|Lock|Group)/
 
+/** What the system says of a host name that it cannot turn into an address. */
+const unresolved = /\bgetaddrinfo (?:ENOTFOUND|EAI_AGAIN)\b/
+
+/** The first brokers are named by the manifest, the others by these. */
+const nameFix = (named: string, servers: readonly string[]): string =>
+  servers.length === 0 || servers.includes(named)
+    ? 'correct spec.kafka.bootstrapServers, or see whether DNS works where this runs'
+    : 'the brokers announce this name (advertised.listeners): make it known to DNS where this runs, or announce another'
+
 /** `topics` are named where Kafka does not say which of them it does not know, `servers` where kafkajs names no broker. */
 export function toSourceError(
   thrown: unknown,
@@ -80,6 +89,8 @@ export function toSourceError(
   if (type in groupFixes) return as('INVALID_CONFIGURATION', `${at}: ${groupFixes[type]}`)
   if (error.name === 'KafkaJSServerDoesNotSupportApiKey' || type === 'UNSUPPORTED_VERSION')
     return as('UNSUPPORTED_BROKER', `${at} is too old or too new (${error.message}): use Kafka 2.3 to 4.x`)
+  if (unreachable.test(error.name) && unresolved.test(error.message))
+    return as('UNREACHABLE', `${at}: no such host name (${error.message}): ${nameFix(named, servers)}`)
   if (unreachable.test(error.name))
     return as('UNREACHABLE', `${at} is unreachable (${error.message}): check the bootstrap servers and the network`)
   if (type !== '' && error.retriable === true) return as('NOT_READY', `${at} is not ready (${type}): ${error.message}`)

@@ -49,8 +49,8 @@ async function saidReasons(): Promise<Set<string>> {
 }
 
 test('the reference has every reason that the operator gives, and no other', async () => {
-  // Composed of the kind that is missing, taken over from another condition, from a pod or from a halt.
-  const composed = /(?:Secret|ConfigMap|PersistentVolumeClaim|Key)Missing|InvalidSpec|\(.*\)$/
+  // Composed of the kind that is missing or of what is wrong with it, taken over from another condition, from a pod or from a halt.
+  const composed = /(?:Secret|ConfigMap|PersistentVolumeClaim|Key)Missing|SecretInvalid|InvalidSpec|\(.*\)$/
   const documented = Object.values(conditionReasons).flatMap(({ meaning: _, ...byStatus }) =>
     Object.entries(byStatus).flatMap(([status, reasons]) => Object.keys(reasons).map(reason => `${status}/${reason}`)),
   )

@@ -25,9 +25,10 @@ before(async () => {
 })
 after(() => cluster?.down())
 
-const helm = (...parameters: string[]) => {
+const helm = (...parameters: string[]) => helmIn(namespace, ...parameters)
+const helmIn = (where: string, ...parameters: string[]) => {
   const home = Object.fromEntries(['CACHE', 'CONFIG', 'DATA'].map(name => [`HELM_${name}_HOME`, cluster.directory]))
-  return helmOf({ ...home, KUBECONFIG: cluster.kubeconfig }, ...parameters, '--namespace', namespace)
+  return helmOf({ ...home, KUBECONFIG: cluster.kubeconfig }, ...parameters, '--namespace', where)
 }
 
 interface Stored {
@@ -35,6 +36,7 @@ interface Stored {
     readonly uid: string
     readonly generation: number
     readonly annotations: Readonly<Record<string, string>>
+    readonly labels: Readonly<Record<string, string>>
   }
   readonly spec: Readonly<Record<string, unknown>>
   readonly status: Readonly<Record<string, unknown>>
@@ -66,6 +68,15 @@ test('a version before is installed, in a namespace of restricted Pod Security',
   await cluster.kubectl('apply', '-f', join(root, 'examples/filesystem.yaml'))
   first = await example()
   await assert.rejects(isCurrent(), /sessionTimeout/)
+})
+
+test('values that are kept from the version before lack what is new, and do without', async () => {
+  await helm('upgrade', release, chart, '--reuse-values')
+  assert.ok(!(await isThere('configmap', 'healthconsumer-operator-dashboard', '-n', namespace)))
+  await helm('upgrade', release, chart, '--reset-then-reuse-values', '--set', 'dashboard.enabled=true')
+  const { labels } = (await get('configmap', 'healthconsumer-operator-dashboard', '-n', namespace)).metadata
+  assert.equal(labels.grafana_dashboard, '1')
+  await helm('rollback', release, '1')
 })
 
 test('an upgrade brings the newer definition and keeps every HealthConsumer', async () => {
@@ -124,6 +135,62 @@ test('uninstalled, the definition and every HealthConsumer stay, and can be take
   await helm('install', release, chart)
   assert.deepEqual(await example(), first)
   await helm('uninstall', release)
+})
+
+test('a definition that kubectl brought is taken over as the page says, over a failed release too', async () => {
+  const file = join(root, 'crds/healthconsumers.yaml')
+  await cluster.kubectl('apply', '--server-side', '--force-conflicts', '--field-manager=by-hand', '-f', file)
+  await cluster.kubectl('annotate', definition, 'meta.helm.sh/release-name-', 'meta.helm.sh/release-namespace-')
+  await assert.rejects(helm('install', release, chart), /invalid ownership metadata/)
+  await assert.rejects(helm('install', release, chart, '--take-ownership'), /conflict with "by-hand"/)
+  const [command] = /^helm upgrade --install [^`]*?(?=```)/m.exec(readFileSync(join(root, 'docs/install.md'), 'utf8'))!
+  const words = command.split(/[\s\\]+/).filter(word => word !== '')
+  assert.deepEqual(words.slice(4, 6), ['charts/healthconsumer-operator', '--namespace'])
+  await helm('upgrade', '--install', release, chart, ...words.slice(7))
+  assert.deepEqual(await example(), first)
+  await helm('uninstall', release)
+})
+
+/** In a namespace of its own, with a definition that somebody else installed. */
+const tenant = (where: string, command: 'install' | 'upgrade', ...parameters: string[]) =>
+  helmIn(where, command, release, chart, '--set', 'crds.enabled=false', ...parameters)
+
+test('an operator of all namespaces is refused beside any other, and tells where that is', async () => {
+  await helm('install', release, chart)
+  for (const more of [[], ['--dry-run=server']])
+    await assert.rejects(tenant('health', 'install', ...more), {
+      message: /the operator in the namespace healthconsumer-system already looks after .*\(ClusterRoleBinding health/,
+    })
+  await tenant('health', 'install', '--set', 'watchNamespaces={health}')
+  await assert.rejects(tenant('health', 'upgrade'), /already looks after HealthConsumers/)
+  // Its upgrades do not wait for what others installed.
+  await helm('upgrade', release, chart, '--set', 'replicas=2')
+  await helm('uninstall', release)
+  await assert.rejects(helm('install', release, chart), /in the namespace health already .*\(RoleBinding health/)
+})
+
+test("two operators of different namespaces do not meet, and one of the other's is refused", async () => {
+  const others = ['--set', 'watchNamespaces={vitals,health}']
+  await assert.rejects(tenant('vitals', 'install', ...others), /Role "healthconsumer-operator" in namespace "health"/)
+  await tenant('vitals', 'install', '--set', 'watchNamespaces={vitals}')
+  for (const name of ['health', 'vitals']) {
+    assert.ok(await isThere('role', 'healthconsumer-operator', '-n', name))
+    await helmIn(name, 'uninstall', release)
+  }
+})
+
+test("what is left over from an operator that is gone is in nobody's way", async () => {
+  const rights = ['rolebinding', 'healthconsumer-operator', '-n', 'vitals']
+  await cluster.kubectl(
+    'create',
+    ...rights,
+    '--role=healthconsumer-operator',
+    '--serviceaccount=vitals:healthconsumer-operator',
+  )
+  await cluster.kubectl('label', ...rights, 'app.kubernetes.io/name=healthconsumer-operator')
+  await helm('install', release, chart)
+  await helm('uninstall', release)
+  await cluster.kubectl('delete', ...rights)
 })
 
 for (const file of globSync('test/golden/chart/*.values.yaml', { cwd: root }).sort())

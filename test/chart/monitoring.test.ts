@@ -13,7 +13,7 @@ interface Alert {
   readonly alert: string
   readonly expr: string
   readonly labels: Readonly<Record<string, string>>
-  readonly annotations: Readonly<Record<'summary' | 'description' | 'action', string>>
+  readonly annotations: Readonly<Record<'summary' | 'description' | 'action' | 'runbook_url', string>>
 }
 
 const objects = await render({
@@ -126,7 +126,17 @@ test('every alert says what it means and what to do, and has a case', () => {
   )
   for (const { alert, labels, annotations } of alerts) {
     assert.match(labels.severity!, /^(?:warning|critical)$/, alert)
-    assert.deepEqual(Object.keys(annotations).sort(), ['action', 'description', 'summary'], alert)
+    assert.deepEqual(Object.keys(annotations).sort(), ['action', 'description', 'runbook_url', 'summary'], alert)
+    assert.equal(annotations.runbook_url, `https://healthdata.dev/runbooks/${alert}.md`)
+  }
+})
+
+test('runbooks are where the values say, with a slash at the end or without', async () => {
+  for (const runbookBaseUrl of ['https://wiki.test/books', 'https://wiki.test/books/']) {
+    const rule = only(await render({ prometheusRule: { enabled: true }, runbookBaseUrl }), 'PrometheusRule')
+    const [group] = (rule.spec as { groups: typeof groups }).groups
+    for (const { alert, annotations } of group!.rules)
+      assert.equal(annotations.runbook_url, `https://wiki.test/books/${alert}.md`)
   }
 })
 

@@ -1,13 +1,15 @@
 /** What values do: each has an effect and a description, what the process is told is what it understands, mistakes are told. */
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
+import { cp, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { load } from 'js-yaml'
 import { documentedValues } from '../../hack/generate.d/chartReadme.ts'
 import { operatorConfig } from '../../operator/config.ts'
 import { loggingFromEnvironment } from '../../runtime/telemetry/logOptions.ts'
-import { chart, helm, manifests, namespace, only, podOf, render } from './helm.ts'
+import { chart, helm, manifests, namespace, only, podOf, type Rendered, render } from './helm.ts'
 
 const valuesText = readFileSync(join(chart, 'values.yaml'), 'utf8')
 const digest = `sha256:${'0123456789abcdef'.repeat(4)}`
@@ -64,6 +66,13 @@ const others: Readonly<Record<string, readonly [value: unknown, besides?: Readon
 
 type Values = Readonly<Record<string, unknown>>
 
+/** All that watches the operator. */
+const monitored: Values = {
+  serviceMonitor: { enabled: true },
+  prometheusRule: { enabled: true },
+  dashboard: { enabled: true },
+}
+
 function withValue(besides: Values, path: string, value: unknown): Values {
   const [key = '', ...rest] = path.split('.')
   if (rest.length === 0) return { ...besides, [key]: value }
@@ -88,7 +97,7 @@ interface Schema {
 
 test('the schema knows the values of values.yaml, all and no other', () => {
   const schema = JSON.parse(readFileSync(join(chart, 'values.schema.json'), 'utf8')) as Schema
-  const { global: _, ...properties } = schema.properties!
+  const { global: _, enabled: __, ...properties } = schema.properties!
   const defaults = load(valuesText) as Readonly<Record<string, unknown>>
   assert.deepEqual(Object.keys(properties), Object.keys(defaults))
   for (const [name, inner] of Object.entries(properties)) {
@@ -171,6 +180,49 @@ test('labels of the user never replace those that the chart selects by', async (
   assert.equal(only(objects, 'ServiceMonitor').metadata.labels?.release, 'prometheus')
 })
 
+test('more particular labels of the user count before those for everything', async () => {
+  const labels = { release: 'prometheus' }
+  const objects = await render({
+    ...{ commonLabels: { release: 'team' }, podLabels: labels },
+    ...{ serviceMonitor: { enabled: true, labels }, prometheusRule: { enabled: true, labels } },
+    dashboard: { enabled: true, labels },
+  })
+  const particular = ['ServiceMonitor', 'PrometheusRule', 'ConfigMap']
+  for (const { kind, metadata } of objects)
+    assert.equal(metadata.labels?.release, particular.includes(kind) ? 'prometheus' : 'team', kind)
+  const { template } = only(objects, 'Deployment').spec as { template: Pick<Rendered, 'metadata'> }
+  assert.equal(template.metadata.labels?.release, 'prometheus')
+})
+
+test('the pod of helm test runs where the operator may', async () => {
+  const where = { nodeSelector: { pool: 'infrastructure' }, tolerations: [{ key: 'pool', operator: 'Exists' }] }
+  const { nodeSelector, tolerations } = only(await render(where), 'Pod').spec as typeof where
+  assert.deepEqual({ nodeSelector, tolerations }, where)
+})
+
+test('a value that is taken away by null leaves nothing, or is refused as missing', async () => {
+  const everything = await render({ replicas: 2, ...monitored })
+  for (const path of [
+    ...documentedValues(valuesText).map(value => value.path),
+    ...Object.keys(load(valuesText) as object),
+  ]) {
+    const rendered = await render(withValue({ replicas: 2, ...monitored }, path, null)).catch((error: Error) => {
+      assert.match(error.message, new RegExp(`missing property '${path.split('.').at(-1)}'`), path)
+    })
+    for (const { kind, metadata } of rendered ?? [])
+      assert.ok(
+        everything.some(other => other.kind === kind && other.metadata.name === metadata.name),
+        `${path} ${kind}`,
+      )
+  }
+})
+
+test('a repository is taken with the port of its registry', async () => {
+  const repository = 'registry.example.com:5000/health_data/consumer'
+  const { containers } = podOf(await render({ image: { repository } }))
+  assert.equal(containers[0].image, `${repository}:0.1.0`)
+})
+
 /** What is wrong with values, as Helm says it. */
 const refused: readonly (readonly [what: string, values: object, message: RegExp])[] = [
   ['a value that is not there', { replica: 2 }, /additional properties 'replica' not allowed/],
@@ -183,6 +235,18 @@ const refused: readonly (readonly [what: string, values: object, message: RegExp
   ['a variable that the chart sets', { extraEnv: [{ name: 'LOG_LEVEL', value: 'x' }] }, /'\/extraEnv\/0\/name'/],
   ['replicas without an election', { replicas: 2, leaderElection: { enabled: false } }, /'\/replicas': maximum/],
   ['a label that is none', { commonLabels: { team: 'a b' } }, /'\/commonLabels\/team': 'a b' does not match/],
+  ['a repository with a tag', { image: { repository: 'a/b:1' } }, /'\/image\/repository': 'a\/b:1' does not match/],
+  ['a repository with a scheme', { image: { repository: 'https://a/b' } }, /'\/image\/repository'/],
+  ['a quantity that is none', { resources: { requests: { cpu: 'lots' } } }, /'\/resources\/requests\/cpu': 'lots'/],
+  ['a toleration with a typing error', { tolerations: [{ kye: 'a' }] }, /'\/tolerations\/0': .*'kye' not allowed/],
+  [
+    'a peer with a typing error',
+    { networkPolicy: { from: [{ ipBlok: {} }] } },
+    /'\/networkPolicy\/from\/0': .*'ipBlok'/,
+  ],
+  ['half a constraint', { topologySpreadConstraints: [{ maxSkew: 1 }] }, /missing properties 'topologyKey', 'when/],
+  ['a name of a label that is none', { podLabels: { 'a b': 'c' } }, /invalid propertyName 'a b'/],
+  ['a priority class that is none', { priorityClassName: 'High One' }, /'\/priorityClassName': 'High One'/],
   ['an alert that is none', { prometheusRule: { disabledAlerts: ['None'] } }, /disabledAlerts\/0': value must be one/],
 ]
 for (const [what, values, message] of refused)
@@ -201,6 +265,22 @@ test('the variables that the schema keeps from the user are those that the chart
     (JSON.parse(`[${list}]`) as string[]).sort(),
     [...Object.keys(environment), 'LEADER_ELECTION_NAME'].sort(),
   )
+})
+
+test('as part of another chart it is there where a condition says so', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'umbrella-'))
+  try {
+    const dependency = { name: 'healthconsumer-operator', version: '*', condition: 'healthconsumer-operator.enabled' }
+    const parent = { apiVersion: 'v2', name: 'platform', version: '1.0.0', dependencies: [dependency] }
+    await writeFile(join(folder, 'Chart.yaml'), JSON.stringify(parent))
+    await cp(chart, join(folder, 'charts/healthconsumer-operator'), { recursive: true })
+    const rendered = (enabled: boolean) =>
+      helm({}, 'template', 'platform', folder, '--set', `healthconsumer-operator.enabled=${enabled},global.team=data`)
+    assert.match(await rendered(true), /^kind: Deployment$/m)
+    assert.doesNotMatch(await rendered(false), /^kind: /m)
+  } finally {
+    await rm(folder, { recursive: true })
+  }
 })
 
 test('helm lint finds nothing, with any of the golden values', async () => {
@@ -227,12 +307,7 @@ test('what the operator may reach: all, what is named, or nothing', async () => 
 })
 
 test('the chart renders nothing that belongs to a HealthConsumer', async () => {
-  const everything = withValue(
-    { serviceMonitor: { enabled: true }, prometheusRule: { enabled: true } },
-    'dashboard.enabled',
-    true,
-  )
-  for (const { kind, metadata } of await render(everything))
+  for (const { kind, metadata } of await render(monitored))
     if (kind !== 'CustomResourceDefinition') assert.match(metadata.name, /healthconsumer-operator/, kind)
 })
 

@@ -212,7 +212,7 @@ for (const line of [
 
 test('the help of each command has an example, and the examples work', async () => {
   const examples: string[] = []
-  const commands = ['scrape-config', 'alerts', 'dashboard', 'crd']
+  const commands = ['scrape-config', 'alerts', 'dashboard', 'crd', 'argo-health']
   for (const args of [['--help'], ...commands.map(command => [command, '--help'])]) {
     const shown = (await printed(...args)).match(/^ {2}healthconsumer generate .*$/gm) ?? []
     assert.equal(shown.length, args.length === 1 ? commands.length : 1, args.join(' '))
@@ -227,4 +227,9 @@ test('the help of each command has an example, and the examples work', async () 
 
 test('crd prints the CustomResourceDefinition, as one document', async () => {
   assert.deepEqual(load(await printed('crd')), JSON.parse(JSON.stringify(customResourceDefinition())))
+})
+
+test("argo-health prints the patch of Argo CD's ConfigMap that the tree keeps", async () => {
+  const kept = await readFile(new URL('../../charts/argocd/argocd-cm.yaml', import.meta.url), 'utf8')
+  assert.equal(await printed('argo-health'), kept)
 })

@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { open, readdir, readFile } from 'node:fs/promises'
+import { mkdtemp, open, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
@@ -17,15 +19,15 @@ async function healthconsumer(...args: string[]) {
 
 const many = 'test/golden/manyProblems.yaml'
 
-test('every example is valid', async () => {
+test('every example is valid, but the one of every field, which says itself what the operator refuses', async () => {
   const examples = (await readdir(`${root}/examples`))
     .filter(name => name.endsWith('.yaml'))
     .map(name => `examples/${name}`)
   assert.ok(examples.includes('examples/quickstart.yaml'))
   const { out, err, code } = await healthconsumer('validate', '-f', ...examples)
-  assert.equal(err, '')
-  assert.equal(code, 0)
-  assert.equal(out.split('\n').length, examples.length + 1)
+  assert.match(err, /^error\[NOT_SUPPORTED\]: spec\.format avro .* · examples\/everything\.yaml:\d+ · use json\n$/)
+  assert.equal(code, 2)
+  assert.equal(out.split('\n').length, examples.length)
   assert.match(out, /^examples\/quickstart\.yaml: HealthConsumer default\/quickstart is valid$/m)
 })
 
@@ -33,6 +35,19 @@ test('every problem of a manifest is told at once, on stderr, with exit code 2',
   const { out, err, code } = await healthconsumer('validate', '-f', many)
   assert.equal(err, await readFile(`${root}/test/golden/manyProblems.txt`, 'utf8'))
   assert.deepEqual([out, code], ['', 2])
+})
+
+test('what only the runtime can tell of a manifest is told with its line, too', async () => {
+  const manifest = await readFile(`${root}/examples/rest-s3-local.yaml`, 'utf8')
+  const folder = await mkdtemp(join(tmpdir(), 'validate-'))
+  const file = join(folder, 'wrong.yaml')
+  await writeFile(file, manifest.replace(/^( +)type: rest$/m, '$1properties: {rest.auth.type: basic}\n$&'))
+  const { out, err, code } = await healthconsumer('validate', '-f', file)
+  await rm(folder, { recursive: true })
+  const line = manifest.split('\n').findIndex(each => each.trim() === 'type: rest') + 1
+  const field = 'spec.iceberg.catalog.properties["rest.auth.type"]'
+  const told = `${field}: "basic" is not supported · ${file}:${line} · write none, oauth2 or sigv4`
+  assert.deepEqual([out, err, code], ['', `error[INVALID_FORMAT]: ${told}\n`, 2])
 })
 
 test('good and wrong files are told apart in one run', async () => {

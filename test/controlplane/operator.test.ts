@@ -167,6 +167,62 @@ test('pods that the API server refuses stall, with its reason', async () => {
   assert.match(await world.condition(namespace, 'one', 'Stalled=True/FailedCreate'), /exceeded quota: none/)
 })
 
+test('what pods would refuse is told before there are any: object, key or field, and what to do', async () => {
+  const namespace = 'refused'
+  const lake = (catalog: object, s3: object = {}) => ({
+    iceberg: { catalog: { type: 'rest', uri: 'http://catalog.test:8181', ...catalog }, storage: { s3 } },
+  })
+  await world.namespace(namespace)
+  await world.apply(consumer(namespace, 'catalog', lake({ properties: { 'rest.auth.type': 'basic' } })))
+  await world.apply(consumer(namespace, 'storage', lake({}, { endpoint: 'http://s3.test:90000' })))
+  await world.apply(consumer(namespace, 'secret', lake({ secretRef: { name: 'catalog-login' } })))
+  await world.apply(secret(namespace, 'catalog-login', { user: 'marker-user' }))
+  const kafka = { bootstrapServers: ['kafka.test:9092'], tls: { caSecretRef: { name: 'kafka-ca' } } }
+  await world.apply(consumer(namespace, 'authority', { kafka }))
+  await world.apply(secret(namespace, 'kafka-ca', { 'ca.crt': 'marker-no-certificate' }))
+  const relative = { catalog: { type: 'filesystem', warehouse: 'tables' } }
+  await world.apply(consumer(namespace, 'warehouse', { iceberg: relative }))
+  for (const [name, condition, told] of [
+    [
+      'catalog',
+      'ConfigValid=False/InvalidSpec',
+      'spec.iceberg.catalog.properties["rest.auth.type"]: "basic" is not supported: write none, oauth2 or sigv4',
+    ],
+    [
+      'storage',
+      'ConfigValid=False/InvalidSpec',
+      'spec.iceberg.storage.s3.endpoint: "http://s3.test:90000" is no address: write https://host:port',
+    ],
+    [
+      'secret',
+      'DependenciesReady=False/SecretInvalid',
+      'Secret catalog-login (spec.iceberg.catalog.secretRef): has no key that a catalog takes: ' +
+        'give it a key token, or clientId and clientSecret, or accessKeyId and secretAccessKey',
+    ],
+    [
+      'authority',
+      'DependenciesReady=False/SecretInvalid',
+      'Secret kafka-ca (spec.kafka.tls.caSecretRef): key ca.crt cannot be used (no certificate): ' +
+        'write certificates and key in PEM form, the key without a passphrase',
+    ],
+    [
+      'warehouse',
+      'ConfigValid=False/InvalidSpec',
+      'spec.iceberg.storage.persistentVolumeClaim is missing for files on a file system: ' +
+        'name the claim that the tables lie on, for a pod keeps nothing by itself',
+    ],
+  ] as const) {
+    assert.equal(await world.condition(namespace, name, condition), told)
+    assert.equal(await world.get(childKinds.Deployment, namespace, `${name}-consumer`), undefined)
+    const described = await world.cluster.kubectl('-n', namespace, 'describe', 'hc', name)
+    assert.ok(described.replace(/\s+/g, ' ').includes(told), described)
+    assert.doesNotMatch(described, /marker/)
+  }
+  // Once it is right, it goes on by itself.
+  await world.apply(secret(namespace, 'catalog-login', { token: 'marker-token' }))
+  await world.condition(namespace, 'secret', 'DependenciesReady=True')
+})
+
 test('a Secret that is missing, or lacks a key, is waited for; what it holds is told to nobody', async () => {
   const namespace = 'secrets'
   const kafka = {

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { execFileSync } from 'node:child_process'
 import { test } from 'node:test'
 import { createDependencies } from '../../operator/dependencies.ts'
 import { Dependents } from '../../operator/dependents.ts'
@@ -11,6 +12,14 @@ import { resourceOf } from './observed.ts'
 
 const sasl = { mechanism: 'plain', secretRef: { name: 'login' } }
 const spec = (more: object = {}) => ({ kafka: { bootstrapServers: ['k:9092'], tls: {}, sasl }, ...more })
+
+/** Of its own authority. Needs openssl. */
+function certificateAndKey() {
+  const files = ['-keyout', '-', '-out', '-', '-subj', '/CN=consumer']
+  const pem = execFileSync('openssl', ['req', '-x509', '-newkey', 'ed25519', '-nodes', ...files], { stdio: 'pipe' })
+  const [key, certificate] = String(pem).split(/(?=-----BEGIN CERTIFICATE)/)
+  return { key: key!, certificate: certificate! }
+}
 
 async function world() {
   const kubernetes = new InMemoryKubernetes(Object.values(dependencyKinds))
@@ -60,6 +69,45 @@ test('what is missing is told with its field, keys one by one', async () => {
   assert.deepEqual(await missing(resourceOf(spec({ pod: { extraEnvFrom: [needed] } }))), [
     ['ConfigMap', 'extra', 'spec.pod.extraEnvFrom[0]', undefined],
   ])
+})
+
+test('what a Secret holds is told where the pods cannot use it, by key and fix, and never shown', async () => {
+  const { report, put } = await world()
+  const tls = { caSecretRef: { name: 'ca' }, clientCertificateSecretRef: { name: 'pair' } }
+  const catalog = { type: 'rest', uri: 'http://catalog', secretRef: { name: 'catalog' } }
+  const resource = resourceOf(spec({ kafka: { bootstrapServers: ['k:9092'], tls, sasl }, iceberg: { catalog } }))
+  const wrong = async () =>
+    (await report(resource)).missing.map(({ name, missingKey, wrong }) => `${name}: ${missingKey ?? wrong?.what}`)
+  const { certificate: pem, key } = certificateAndKey()
+  const { key: otherKey } = certificateAndKey()
+  await put(secret('team', 'login', { username: 'u', password: '\n' }))
+  await put(secret('team', 'ca', { 'ca.crt': 'canary' }))
+  await put(secret('team', 'pair', { 'tls.crt': pem, 'tls.key': otherKey }))
+  await put(secret('team', 'catalog', { clientId: 'canary', password: 'canary' }))
+  assert.deepEqual(await wrong(), [
+    'ca: key ca.crt cannot be used (no certificate)',
+    'pair: tls.crt with tls.key cannot be used (the key is not that of the certificate)',
+    'login: key password is no text',
+    'catalog: has one of clientId and clientSecret alone',
+  ])
+  await put(secret('team', 'login', { username: 'u', password: 'p' }))
+  await put(secret('team', 'ca', { 'ca.crt': pem }))
+  await put(secret('team', 'pair', { 'tls.crt': pem, 'tls.key': key }))
+  await put(secret('team', 'catalog', { user: 'canary' }))
+  assert.deepEqual(await wrong(), ['catalog: has no key that a catalog takes'])
+  await put(secret('team', 'catalog', { token: 'canary' }))
+  assert.deepEqual(await wrong(), [])
+})
+
+test('one Secret for two fields is asked for each what it needs', async () => {
+  const { report, put } = await world()
+  await put(secret('team', 'login', { username: 'u', password: 'p' }))
+  const catalog = { type: 'rest', uri: 'http://catalog', secretRef: { name: 'login' } }
+  const { missing } = await report(resourceOf(spec({ iceberg: { catalog } })))
+  assert.deepEqual(
+    missing.map(({ field, wrong }) => [field, wrong?.what]),
+    [['spec.iceberg.catalog.secretRef', 'has no key that a catalog takes']],
+  )
 })
 
 test('the digest changes with what the pods read, and with nothing else', async () => {

@@ -137,6 +137,11 @@ const cases: Readonly<
     { Ready: 'False/KeyMissing', Stalled: 'True/KeyMissing', DependenciesReady: 'False/KeyMissing' },
     'Stalled',
   ],
+  'a Secret is wrong': [
+    { missing: [missing({ wrong: { what: 'key ca.crt cannot be used', fix: 'write PEM' } })] },
+    { Ready: 'False/SecretInvalid', Stalled: 'True/SecretInvalid', DependenciesReady: 'False/SecretInvalid' },
+    'Stalled',
+  ],
   'a Secret is missing, and no pods are to run': [
     {
       missing: [missing()],

@@ -126,10 +126,18 @@ test('the command is installed, and the plugin of kubectl', async () => {
   assert.ok(plugin.out.endsWith(`\n${version}\n`))
 })
 
+test('the command prints what Argo CD needs, and completes', async () => {
+  const { out } = await shell(consumer, 'npx healthconsumer generate argo-health')
+  assert.equal(out, await readFile(join(root, 'charts/argocd/argocd-cm.yaml'), 'utf8'))
+  const completed = await shell(consumer, 'npx healthconsumer completion bash; npx kubectl_complete-healthconsumer res')
+  assert.match(completed.out, /^complete -F \S+ healthconsumer$/m)
+  assert.match(completed.out, /\nresume\t.*\nrestart\t.*\n:4\n$/)
+})
+
 test('the tarball holds the compiled program and nothing else, and is small', async () => {
   const { out } = await shell(folder, `tar -tzf ${tarball}`)
   const expected =
-    /^package\/(?:package\.json|README\.md|LICENSE|dist\/(?:cli|crds|monitoring|operator|runtime)\/.*\.(?:js|d\.ts))$/
+    /^package\/(?:package\.json|README\.md|LICENSE|charts\/argocd\/argocd-cm\.yaml|dist\/(?:cli|crds|monitoring|operator|runtime)\/.*\.(?:js|d\.ts))$/
   assert.deepEqual(
     out
       .trim()

@@ -8,16 +8,22 @@ app.kubernetes.io/instance: {{ .Release.Name }}
 app.kubernetes.io/component: operator
 {{- end }}
 
-{{/* With what the user adds, which never replaces what the chart itself selects by. */}}
-{{- define "operator.labels" -}}
+{{/* Of one object: what the user adds to it counts before `commonLabels`, and neither replaces what the chart selects by.
+     Called with the root and what is added. */}}
+{{- define "operator.labelsWith" -}}
+{{- $root := index . 0 }}
 {{- $own := dict
-  "app.kubernetes.io/name" (include "operator.name" .)
-  "app.kubernetes.io/instance" .Release.Name
+  "app.kubernetes.io/name" (include "operator.name" $root)
+  "app.kubernetes.io/instance" $root.Release.Name
   "app.kubernetes.io/component" "operator"
-  "app.kubernetes.io/version" (.Chart.AppVersion | replace "+" "_")
-  "app.kubernetes.io/managed-by" .Release.Service
-  "helm.sh/chart" (printf "%s-%s" .Chart.Name (.Chart.Version | replace "+" "_")) }}
-{{- merge $own .Values.commonLabels | toYaml }}
+  "app.kubernetes.io/version" ($root.Chart.AppVersion | replace "+" "_")
+  "app.kubernetes.io/managed-by" $root.Release.Service
+  "helm.sh/chart" (printf "%s-%s" $root.Chart.Name ($root.Chart.Version | replace "+" "_")) }}
+{{- merge $own (index . 1 | default dict) ($root.Values.commonLabels | default dict) | toYaml }}
+{{- end }}
+
+{{- define "operator.labels" -}}
+{{- include "operator.labelsWith" (list . dict) }}
 {{- end }}
 
 {{- define "operator.image" -}}

@@ -26,7 +26,7 @@ export const consumer = (facts: Facts): readonly Check[] => [
     facts,
     readiness,
     'ready',
-    'a halt is told below; otherwise wait a minute, then look whether Kafka and the tables can be reached (-f FILE checks them)',
+    'a halt is told below; otherwise wait a minute, then look whether Kafka and the tables can be reached (`healthconsumer doctor -f FILE` checks them)',
   ),
   checkStatus(facts),
   checkHalt(facts),
@@ -86,7 +86,7 @@ const checkTrouble = (facts: Facts): Check =>
       : 'unknown to this version'
     return trouble.problem(
       `${found.code} (${meaning}) for ${ago(facts.nowMs - Date.parse(found.since))}: ${found.message}`,
-      'mend what the message names; the consumer goes on by itself (-f FILE checks Kafka, catalog and storage from here)',
+      'mend what the message names; the consumer goes on by itself (`healthconsumer doctor -f FILE` checks Kafka, catalog and storage from here)',
     )
   })
 
@@ -97,7 +97,7 @@ function checkAssignment(facts: Facts): Check {
   return facts.status?.epoch === 0
     ? assignment.problem(
         'none yet: it has not become a member of its group',
-        'wait for the group to settle (up to spec.kafka.sessionTimeout); then look whether Kafka can be reached and the topics exist: -f FILE',
+        'wait for the group to settle (up to spec.kafka.sessionTimeout); then look whether Kafka can be reached and the topics exist: `healthconsumer doctor -f FILE` tells',
       )
     : assignment.problem(
         'none: other members of its group hold every partition',
@@ -135,7 +135,7 @@ const checkCommits = (facts: Facts): Check =>
       ? commits.ok(told)
       : commits.problem(
           `${told}; more than ${ago(facts.thresholds.CommitsStalled * 1000)}`,
-          'see the warnings in its log: catalog and storage must be writable (-f FILE checks them), or it is halted',
+          'see the warnings in its log: catalog and storage must be writable (`healthconsumer doctor -f FILE` checks them), or it is halted',
         )
   })
 

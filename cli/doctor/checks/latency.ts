@@ -50,7 +50,10 @@ function checkLagKnown(facts: Facts): Check {
   const upMs = nowMs - Date.parse(status.startedAt)
   return upMs < measuredAfterMs
     ? lagKnown.skipped(`${seen}: it started ${ago(upMs)} ago`)
-    : lagKnown.problem(seen, 'look whether its brokers answer (-f FILE checks that), and see the warnings in its log')
+    : lagKnown.problem(
+        seen,
+        'look whether its brokers answer (`healthconsumer doctor -f FILE` checks that), and see the warnings in its log',
+      )
 }
 
 function checkLag(facts: Facts): Check {
@@ -97,6 +100,6 @@ function checkFailures(facts: Facts): Check {
     return failures.skipped(`${seen}: how many in the last 10 minutes only --prometheus can tell`)
   return failures.problem(
     `${seen}; more than ${thresholds.CheckpointFailures}`,
-    'see the errors in its log: catalog and storage must be reachable and writable (-f FILE checks them)',
+    'see the errors in its log: catalog and storage must be reachable and writable (`healthconsumer doctor -f FILE` checks them)',
   )
 }

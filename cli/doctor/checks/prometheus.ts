@@ -12,6 +12,7 @@ import {
   type Target,
 } from '../prometheusApi.ts'
 import { ago, type Check, type CheckOutcomes, counted, defineCheck, listed } from '../report.ts'
+import { areOf, mayConcern, shownLabels, type Watched } from '../watched.ts'
 
 const metricsGroup = 'Metrics Not Appearing'
 const alertsGroup = 'Alerts Not Firing'
@@ -41,31 +42,38 @@ export function prometheus(facts: Facts): readonly Check[] {
   })
 }
 
+const inCluster = ({ resource }: Watched): boolean => resource !== undefined
+
 const unreachableFix =
   'correct the address after --prometheus, or start Prometheus; its user needs no more than to read'
 
-function checkTarget({ job, consumer }: Facts, { targets: answer }: PrometheusSeen): Check {
+function checkTarget(facts: Facts, { targets: answer }: PrometheusSeen): Check {
+  const { consumer } = facts
   const { value, why } = readTargets(answer)
   if (value === undefined) return target.problem(why, unreachableFix)
-  const ofJob = value.activeTargets.filter(({ labels }) => labels.job === job)
-  if (ofJob.length === 0)
+  const own = value.activeTargets.filter(({ labels }) => areOf(facts, labels))
+  if (own.length === 0)
     return target.problem(
-      `Prometheus has no target of job ${job}`,
-      'add what `healthconsumer generate scrape-config` prints to prometheus.yml and reload it, or name the job with --job',
+      `Prometheus has no target of ${shownLabels(facts)}`,
+      inCluster(facts)
+        ? 'have Prometheus select its ServiceMonitor: see serviceMonitorSelector and serviceMonitorNamespaceSelector'
+        : 'add what `healthconsumer generate scrape-config` prints to prometheus.yml and reload it, or name the job with --job',
     )
-  const same = consumer === null ? [] : ofJob.filter(({ scrapeUrl }) => sameServer(scrapeUrl, consumer.url))
-  const judged = same.length > 0 ? same : ofJob
+  const same = consumer === null ? [] : own.filter(({ scrapeUrl }) => sameServer(scrapeUrl, consumer.url))
+  const judged = same.length > 0 ? same : own
   const elsewhere = consumer !== null && same.length === 0 ? '; none has the address of --url' : ''
   const down = judged.filter(({ health }) => health === 'down')
   if (down.length > 0)
     return target.problem(
       `${down.length} of ${counted(judged.length, 'target')} down: ${listed(down.map(lastError), 2)}${elsewhere}`,
-      'start the consumer that is named; if it runs, let Prometheus reach it: --metrics-host 0.0.0.0, firewall, NetworkPolicy',
+      inCluster(facts)
+        ? 'see why the pod does not run, or let Prometheus reach it: a NetworkPolicy of the namespace may be in the way'
+        : 'start the consumer that is named; if it runs, let Prometheus reach it: --metrics-host 0.0.0.0, firewall, NetworkPolicy',
     )
   const waiting = judged.filter(({ health }) => health === 'unknown').length
   if (waiting > 0)
     return target.skipped(`${waiting} of ${counted(judged.length, 'target')} not scraped yet${elsewhere}`)
-  return target.ok(`${counted(judged.length, 'target')} of job ${job} up${elsewhere}`)
+  return target.ok(`${counted(judged.length, 'target')} of ${shownLabels(facts)} up${elsewhere}`)
 }
 
 const lastError = ({ scrapeUrl, lastError: error }: Target): string => `${scrapeUrl} (${error || 'no error told'})`
@@ -73,11 +81,11 @@ const lastError = ({ scrapeUrl, lastError: error }: Target): string => `${scrape
 /** Twice Prometheus' own default of the longest usual interval, a minute. */
 const freshSeconds = 120
 
-function checkSamples({ job }: Facts, { queries }: PrometheusSeen): Check {
+function checkSamples(facts: Facts, { queries }: PrometheusSeen): Check {
   const age = readValue(queries.sampleAgeSeconds)
   if (age === undefined || age === null)
     return samples.problem(
-      `none of job ${job} within 5 minutes`,
+      `none of ${shownLabels(facts)} within 5 minutes`,
       'see the target above; one that has just been added shows its first samples after a scrape interval',
     )
   return age <= freshSeconds
@@ -94,29 +102,36 @@ const expectedGroups = ({ disabledAlerts }: Facts) =>
     alerts: rules.flatMap(rule => ('alert' in rule ? rule.alert : [])),
   }))
 
-/** Those groups as Prometheus has them, which may be several of one name; undefined where it does not say. */
+/** Their rules for this consumer; groups may be several of one name. Undefined where Prometheus does not say. */
 function loadedGroups(facts: Facts, { rules: answer }: PrometheusSeen): readonly RuleGroupSeen[] | undefined {
   const names = expectedGroups(facts).map(({ name }) => name)
-  return readRules(answer).value?.groups.filter(({ name }) => names.includes(name))
+  return readRules(answer)
+    .value?.groups.filter(({ name }) => names.includes(name))
+    .map(({ name, rules }) => ({ name, rules: rules.filter(({ labels }) => mayConcern(facts, labels)) }))
+    .filter(({ rules }) => rules.length > 0)
 }
 
 const loadedRules = (facts: Facts, seen: PrometheusSeen) =>
   loadedGroups(facts, seen)?.flatMap(group => group.rules) ?? []
 
-const reload = 'add what `healthconsumer generate alerts` prints to rule_files and reload Prometheus'
+const reload = (facts: Facts): string =>
+  inCluster(facts)
+    ? 'have Prometheus select its PrometheusRule: see ruleSelector and ruleNamespaceSelector'
+    : 'add what `healthconsumer generate alerts` prints to rule_files and reload Prometheus'
 
 function checkRules(facts: Facts, seen: PrometheusSeen): Check {
   const groups = loadedGroups(facts, seen)
   if (groups === undefined) return rules.problem(readRules(seen.rules).why ?? '', unreachableFix)
   const expected = expectedGroups(facts)
   const missing = expected.map(({ name }) => name).filter(name => !groups.some(group => group.name === name))
-  if (missing.length > 0) return rules.problem(`not loaded: ${missing.map(name => `group ${name}`).join(', ')}`, reload)
+  if (missing.length > 0)
+    return rules.problem(`not loaded: ${missing.map(name => `group ${name}`).join(', ')}`, reload(facts))
   const loaded = new Set(groups.flatMap(group => group.rules.map(({ name }) => name)))
   const wanted = expected.flatMap(({ alerts }) => alerts)
   const absent = wanted.filter(name => !loaded.has(name))
   return absent.length === 0
     ? rules.ok(`all ${wanted.length} are loaded`)
-    : rules.problem(`not loaded: ${listed(absent)}`, reload)
+    : rules.problem(`not loaded: ${listed(absent)}`, reload(facts))
 }
 
 function checkRuleHealth(facts: Facts, seen: PrometheusSeen): Check {
@@ -139,9 +154,8 @@ function checkRuleHealth(facts: Facts, seen: PrometheusSeen): Check {
 function checkFiring(facts: Facts, seen: PrometheusSeen): Check {
   const all = loadedRules(facts, seen)
   if (all.length === 0) return firing.skipped('no rule is loaded')
-  const concerns = ({ job = facts.job }: Readonly<Record<string, string>>) => job === facts.job
   const inState = (state: string) =>
-    all.filter(({ alerts }) => alerts.some(alert => alert.state === state && concerns(alert.labels)))
+    all.filter(({ alerts }) => alerts.some(alert => alert.state === state && mayConcern(facts, alert.labels)))
   const pending = inState('pending').map(({ name }) => name)
   const soon = pending.length > 0 ? `; pending: ${pending.join(', ')}` : ''
   const found = inState('firing')

@@ -4,6 +4,7 @@
  *
  * Source: apache/iceberg open-api/rest-catalog-open-api.yaml getConfig, CatalogConfig.
  */
+import { addressProblem } from '../../contract/restSettings.ts'
 import { CatalogError } from '../catalog.ts'
 import { type JsonObject, stringsOf } from './answers.ts'
 import { type PathRules, pathRules } from './paths.ts'
@@ -40,12 +41,9 @@ export function durationMs(text: unknown): number | undefined {
 
 /** Without slashes at its end. Throws CatalogError DENIED for what no client can use. */
 export function catalogUri(text: string): string {
-  const url = URL.parse(text)
-  const wrong = (what: string) => new CatalogError('DENIED', `spec.iceberg.catalog.uri ${what}`)
-  if (url === null || !/^https?:$/.test(url.protocol)) throw wrong('is no address; write https://host/path')
-  if (url.username !== '' || url.password !== '') throw wrong('holds a login; put it into the Secret of secretRef')
-  if (url.search !== '' || url.hash !== '') throw wrong('has a query; write https://host/path')
-  return url.href.replace(/\/+$/, '')
+  const problem = addressProblem(text)
+  if (problem) throw new CatalogError('DENIED', `spec.iceberg.catalog.uri ${problem.what}; ${problem.fix}`)
+  return new URL(text).href.replace(/\/+$/, '')
 }
 
 /** An address of the server's choice counts on the same host only: the login must not go anywhere else. */

@@ -53,6 +53,21 @@ suite('source errors', () => {
     assert.match(refused.message, /^Kafka at kafka-1:9092, kafka-2:9092 refuses/)
   })
 
+  test('tell a name of the manifest that does not resolve from one that the brokers announce', () => {
+    const error = Object.assign(new Error('Connection error: getaddrinfo ENOTFOUND kafka-1'), {
+      name: 'KafkaJSConnectionError',
+      code: 'ENOTFOUND',
+      broker,
+    })
+    const ofManifest = toSourceError(error, [], [broker])
+    assert.equal(ofManifest.code, 'UNREACHABLE')
+    assert.match(
+      ofManifest.message,
+      /^Kafka at kafka-1:9092: no such host name .* correct spec\.kafka\.bootstrapServers/,
+    )
+    assert.match(toSourceError(error, [], ['bootstrap:9092']).message, /kafka-1:9092.*advertised\.listeners/)
+  })
+
   test('stay what they are', () => {
     const error = new SourceError('CORRUPT_DATA', 'x')
     assert.equal(toSourceError(error), error)
