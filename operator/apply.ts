@@ -106,8 +106,10 @@ async function applyChild(
   const hashed = { ...object, metadata: { ...object.metadata, annotations } }
   const stored = await ports.kubernetes.apply(hashed, { fieldManager: operatorName })
   ports.written(kind, stored)
-  // Of what others touched before this process began, it shows only now whether it was ours.
-  if (!isRepair || known?.ours === observe(stored).ours) return { state: 'Applied' }
+  // Of what others touched before this process began, it shows only now whether it was ours. Who changes the hash, such as
+  // another operator, changes what is ours.
+  const wasIntact = known?.appliedHash === hash && known.ours === observe(stored).ours
+  if (!isRepair || wasIntact) return { state: 'Applied' }
   repairs.done(child)
   return { state: 'Applied', repaired: true }
 }

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { type ApplyOutcome, type ApplyRequest, applyChildren } from '../../operator/apply.ts'
-import { Children, observe } from '../../operator/children.ts'
+import { Children, hashAnnotation, observe } from '../../operator/children.ts'
 import { type ChildKindName, childKinds } from '../../operator/desired/index.ts'
 import { digested } from '../../operator/digests.ts'
 import { InMemoryKubernetes } from '../../operator/inMemoryKubernetes.ts'
@@ -16,6 +16,7 @@ import { OccupiedNames } from '../../operator/occupiedNames.ts'
 import { Repairs } from '../../operator/repairs.ts'
 
 const labels = { 'app.kubernetes.io/managed-by': 'healthconsumer-operator' }
+const ours = { fieldManager: 'healthconsumer-operator' }
 const ownedBy = (uid: string, name = 'one') => [
   { apiVersion: 'healthdata.dev/v1alpha1', kind: 'HealthConsumer', name, uid, controller: true },
 ]
@@ -168,6 +169,22 @@ test('a child that somebody changed is applied again, and that is told', async (
   assert.ok(repairs > 5 && repairs < 20, `${repairs}`)
   pass(1_000_000)
   assert.equal((await apply([service()])).children[0]?.repaired, true)
+})
+
+test('two operators that want different things put each other right ever more rarely', async () => {
+  const { kubernetes, apply, pass, children } = world()
+  await apply([service()])
+  const other = service({ clusterIP: '10.0.0.1' })
+  const annotations = { [hashAnnotation]: 'of the other' }
+  let repairs = 0
+  for (let second = 0; second < 3600; second++) {
+    // It sets the very fields that we set, under the same name.
+    const stored = await kubernetes.apply({ ...other, metadata: { ...other.metadata, annotations } }, ours)
+    children().record(observe({ ...stored, kind: 'Service' }))
+    pass(1000)
+    if ((await apply([service()])).children[0]?.repaired) repairs++
+  }
+  assert.ok(repairs > 5 && repairs < 20, `${repairs}`)
 })
 
 test('a change of what is asked for is no repair, and is not held back by one', async () => {
