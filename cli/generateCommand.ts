@@ -39,7 +39,7 @@ const scrapeConfigExample =
 const alertsExample = '  healthconsumer generate alerts --threshold HighKafkaLag=500000 --disable LowThroughput'
 const dashboardExample = '  healthconsumer generate dashboard --title "Health data" > dashboard.json'
 const crdExample = '  healthconsumer generate crd | kubectl apply --server-side -f -'
-const argoHealthExample = '  healthconsumer generate argo-health >argocd-cm.yaml'
+const argoHealthExample = '  healthconsumer generate argo-health > argocd-cm.yaml'
 
 interface ScrapeConfigFlags {
   readonly jobName?: string

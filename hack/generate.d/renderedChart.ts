@@ -35,7 +35,7 @@ function crdTemplate(): string {
   return `{{- /* Written by hack/generate from crds/healthconsumer.ts: change it there. */}}
 {{- if .Values.crds.enabled }}
 ${before}${name}  labels:
-    {{- include "operator.labels" . | nindent 4 }}
+    {{- include "healthconsumer-operator.labels" . | nindent 4 }}
   {{- with merge (.Values.crds.keep | ternary (dict "helm.sh/resource-policy" "keep") (dict)) (.Values.crds.annotations | default dict) }}
   annotations:
     {{- toYaml . | nindent 4 }}
