@@ -319,10 +319,10 @@ test('a spec that the schema no longer allows is told, and what runs goes on', a
     )
   })
   const message = await world.condition(namespace, 'one', 'ConfigValid=False/InvalidSpec')
-  assert.match(message, /spec\.kafka\.bootstrapServers\[0\] has the wrong form: write host:port/)
+  assert.match(message, /spec\.kafka\.bootstrapServers\[0\]: "no port" has the wrong form: write host:port/)
   assert.match(
     message,
-    /spec\.kafka\.startFrom is not one of the choices: write one of earliest, latest; did you mean latest\?/,
+    /spec\.kafka\.startFrom: "latests" is not one of the choices: write one of earliest, latest; did you mean latest\?/,
   )
   await world.condition(namespace, 'one', 'Stalled=True/InvalidSpec')
   await world.condition(namespace, 'two', 'Ready=False/InvalidSpec')

@@ -3,7 +3,7 @@
  * nothing is allowed that it does not use. Nodes and controllers are played by hand, so that every step happens.
  */
 import assert from 'node:assert/strict'
-import { writeFile } from 'node:fs/promises'
+import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { after, before, suite, test } from 'node:test'
 import type { HealthConsumerStatus } from '../../crds/healthconsumer.ts'
@@ -53,7 +53,8 @@ async function prepare(namespace: string): Promise<void> {
   await apply(
     { apiVersion: 'v1', kind: 'PersistentVolumeClaim', metadata: { name: 'tables', namespace }, spec: claim },
     secret(namespace, 'kafka-user', { username: 'health', password: 'secret' }),
-    secret(namespace, 'kafka-ca', { 'ca.crt': 'certificates' }),
+    // Any authority will do.
+    secret(namespace, 'kafka-ca', { 'ca.crt': await readFile(join(cluster.directory, 'pki/ca.crt'), 'utf8') }),
     configMap(namespace, 'region'),
   )
 }
