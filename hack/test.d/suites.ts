@@ -78,6 +78,12 @@ export const suites: readonly Suite[] = [
     mounts: true,
   },
   { name: 'faults', what: 'kills, pauses, lost responses', files: ['test/faults/**/*.test.ts'] },
+  {
+    name: 'argocd',
+    what: 'the example Application on Argo CD itself, from a repository in git',
+    files: ['test/gitops/**/*.test.ts'],
+    long: true,
+  },
   { name: 'docs', what: 'every command in the README and docs', files: ['test/docs/**/*.test.ts'], mounts: true },
   {
     name: 'package',
