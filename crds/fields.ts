@@ -134,14 +134,20 @@ const withoutDuplicates = (of: (item: unknown) => unknown) =>
     params: { what: 'holds a value twice', fix: 'remove the duplicate' },
   })
 
-/** A list without duplicates, whose order means nothing (list type `set`). */
-export const setOf = <S extends z.ZodType>(item: S, least: number, most: number) =>
-  z
-    .array(item)
-    .min(least)
-    .max(most)
-    .check(withoutDuplicates(item => item))
-    .meta({ 'x-kubernetes-list-type': 'set' })
+/**
+ * A list of texts without duplicates, one value as a whole (list type `atomic`): who applies it names all of it. In a `set`
+ * each entry has an owner of its own, and what came by default or by hand stays beside what is applied.
+ */
+export const uniqueListOf = <S extends z.ZodType<string>>(item: S, least: number, most: number) =>
+  withRules(z.array(item).min(least).max(most), [
+    {
+      cel: 'self.all(one, self.exists_one(other, one == other))',
+      what: 'holds a value twice',
+      fix: 'remove the duplicate',
+      reads: [],
+      check: self => new Set(self).size === self.length,
+    },
+  ]).meta({ 'x-kubernetes-list-type': 'atomic', range: 'none twice' })
 
 /** A list of objects that some of their fields tell apart; each may be applied by somebody else (list type `map`). */
 export const listMapOf = <S extends z.ZodObject>(item: S, keys: readonly (keyof S['shape'] & string)[], most: number) =>

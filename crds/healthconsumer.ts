@@ -22,8 +22,8 @@ import {
   reference,
   secretReference,
   sensitiveText,
-  setOf,
   text,
+  uniqueListOf,
   webAddress,
 } from './fields.ts'
 import { monitoring } from './monitoring.ts'
@@ -73,10 +73,10 @@ const sasl = z.strictObject({
 
 const kafka = withRules(
   z.strictObject({
-    bootstrapServers: setOf(text(address, 'host:port with a port from 1 to 65535', 261), 1, 32).describe(
+    bootstrapServers: uniqueListOf(text(address, 'host:port with a port from 1 to 65535', 261), 1, 32).describe(
       'Brokers that the consumer starts from, as host:port.',
     ),
-    topics: setOf(text(topicName, 'a topic name: letters, digits, ".", "_" and "-"', 249).min(1), 1, 64)
+    topics: uniqueListOf(text(topicName, 'a topic name: letters, digits, ".", "_" and "-"', 249).min(1), 1, 64)
       .default(['health-data-raw'])
       .describe('Topics of health payloads.'),
     groupId: text(/^[A-Za-z0-9._-]+$/, 'letters, digits, ".", "_" and "-"', 249)

@@ -3,7 +3,7 @@
  * are those of the monitoring guide. Data only.
  */
 import { z } from 'zod'
-import { duration, keyedMapOf, labelValue, setOf, text, webAddress } from './fields.ts'
+import { duration, keyedMapOf, labelValue, text, uniqueListOf, webAddress } from './fields.ts'
 
 /** The alerts of the monitoring guide, in its order. */
 export const guideAlertNames = [
@@ -69,7 +69,7 @@ const prometheusRule = z.strictObject({
   labels: labels('Labels of the PrometheusRule, such as the `release` that a Prometheus selects by.'),
   interval: duration('1s', '1h').default('30s').describe('Time between two evaluations of the rules.'),
   thresholds: thresholds.prefault({}).describe('Value past which each alert fires.'),
-  disabledAlerts: setOf(z.enum(alertNames), 0, 32).optional().describe('Alerts to leave out.'),
+  disabledAlerts: uniqueListOf(z.enum(alertNames), 0, 32).optional().describe('Alerts to leave out.'),
   runbookBaseUrl: webAddress().optional().describe('Address of a folder of runbooks; `/<alert>.md` is appended.'),
 })
 

@@ -137,8 +137,7 @@ function boundsOf(schema: Schema): string {
 
 function onceOf(schema: Schema): string | undefined {
   const keys = schema['x-kubernetes-list-map-keys']
-  if (keys) return `one for each ${keys.join(' and ')}`
-  return schema['x-kubernetes-list-type'] === 'set' ? 'none twice' : undefined
+  return keys && `one for each ${keys.join(' and ')}`
 }
 
 function ownBounds(schema: Schema, isChoice: boolean): readonly string[] {

@@ -20,6 +20,11 @@ export const ruleSamples: Readonly<Record<string, readonly RuleSample[]>> = {
   ': metadata.name is longer': [{ breaks: { 'metadata.name': 'a'.repeat(53) } }],
   ': metadata.name cannot name': [{ breaks: { 'metadata.name': 'a.b' } }, { breaks: { 'metadata.name': '1a' } }],
   'spec: is missing for format avro': [{ breaks: { 'spec.format': 'avro' } }],
+  'spec.kafka.bootstrapServers: holds a value twice': [{ breaks: { 'spec.kafka.bootstrapServers': ['a:1', 'a:1'] } }],
+  'spec.kafka.topics: holds a value twice': [{ breaks: { 'spec.kafka.topics': ['a', 'b', 'a'] } }],
+  'spec.monitoring.prometheusRule.disabledAlerts: holds a value twice': [
+    { breaks: { 'spec.monitoring.prometheusRule.disabledAlerts': ['HighKafkaLag', 'HighKafkaLag'] } },
+  ],
   'spec.kafka: groupId cannot change': [
     { stored: { 'spec.kafka.groupId': 'a' }, breaks: { 'spec.kafka.groupId': 'b' } },
     { stored: { 'spec.kafka.groupId': 'a' }, breaks: { 'spec.kafka.groupId': undefined } },

@@ -53,7 +53,7 @@ test('every list says how it is merged, and every reference is one value', () =>
     if (/ref$/i.test(path)) assert.equal(schema['x-kubernetes-map-type'], 'atomic', path)
   }
   const typeOf = (path: string) => at(path)['x-kubernetes-list-type']
-  assert.equal(typeOf('spec.kafka.topics'), 'set')
+  assert.equal(typeOf('spec.kafka.topics'), 'atomic')
   assert.equal(typeOf('spec.pod.extraEnvFrom'), 'atomic')
   assert.deepEqual(at('spec.imagePullSecrets')['x-kubernetes-list-map-keys'], ['name'])
   assert.deepEqual(at('status.conditions')['x-kubernetes-list-map-keys'], ['type'])

@@ -134,7 +134,7 @@ test('definition, operator, HealthConsumers: each once the one before is healthy
   consumers = deployed
   await source.commit({})
   await source.tag('v0.1.0')
-  await consumers.commit({ [file('steps')]: manifest('steps', { kafka: kafkaOf('steps') }) })
+  await consumers.commit({ [file('steps')]: manifest('steps', { kafka: { bootstrapServers: ['kafka.test:9092'] } }) })
   const path = join(repositories, 'application.yaml')
   await writeFile(path, await example([source.url, consumers.url]))
   await world.cluster.kubectl('apply', '-f', path)
@@ -205,6 +205,7 @@ test('a commit rolls out, and leaves the number of pods as it was', async () => 
   await isJudged('steps', 'Healthy', /^3 of 3 pods are ready$/)
   const status = (await world.status(namespace, 'steps'))!
   assert.notEqual(status.appliedHash, appliedHash)
+  // What came by default went when the repository named another.
   assert.deepEqual(((await specOf('steps')).kafka as { topics: unknown }).topics, ['steps.v2'])
   assert.equal((await argo.status(application, 'hard')).sync.status, 'Synced')
 })
