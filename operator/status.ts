@@ -69,10 +69,10 @@ const shownChild = ({ kind, name, state }: ChildOutcome) => ({
 })
 
 /** What is measured counts only while there are pods; what is in the tables stays there. */
-function pipelineOf({ pipeline, previous, pods }: Observation): PipelineStatus | undefined {
+function pipelineOf({ pipeline, previous, pods, deployment }: Observation): PipelineStatus | undefined {
   const { lastCommitTime, rawSnapshotId, errorsSnapshotId, observedAt } = previous?.pipeline ?? {}
   const kept = defined({ lastCommitTime, rawSnapshotId, errorsSnapshotId, observedAt })
-  const told = pods.length === 0 ? undefined : (pipeline?.status ?? previous?.pipeline)
+  const told = pods.length === 0 || deployment?.desired === 0 ? undefined : (pipeline?.status ?? previous?.pipeline)
   const facts = { ...kept, ...told }
   return Object.keys(facts).length === 0 ? undefined : facts
 }

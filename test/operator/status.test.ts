@@ -331,6 +331,8 @@ test('what nobody measures is absent; what is in the tables stays', () => {
   for (const changes of [
     { pods: [], pipeline: undefined },
     { pods: [], pipeline: facts([{}]) },
+    // Its last pods are on their way out, and were asked before that.
+    { deployment: deployed({ desired: 0 }), pipeline: facts([{}]) },
     { pipeline: facts([], 2) },
   ]) {
     const { pipeline } = computeStatus(seen({ previous, ...changes }), later)
