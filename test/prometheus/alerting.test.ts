@@ -69,11 +69,11 @@ suite('alerts of real troubles', async () => {
 
   const firing = async (name: AlertName): Promise<Alert | undefined> =>
     (await prometheus.alerts()).find(({ labels }) => labels.alertname === name)
-  const isQuiet = (name: AlertName) => until(`${name} to be quiet`, async () => (await firing(name)) === undefined, 60)
+  const isQuiet = (name: AlertName) => until(`${name} to be quiet`, async () => (await firing(name)) === undefined, 180)
 
   /** The alert reaches the Alertmanager, as the guide says it. */
   async function fires(name: Observed): Promise<void> {
-    await until(`${name} in the Alertmanager`, async () => (await firing(name)) !== undefined, 60)
+    await until(`${name} in the Alertmanager`, async () => (await firing(name)) !== undefined, 180)
     const { labels, annotations } = (await firing(name))!
     assert.equal(labels.severity, severities[name])
     assert.equal(annotations.runbook_url, `https://healthdata.dev/runbooks/${name}.md`)
@@ -83,7 +83,7 @@ suite('alerts of real troubles', async () => {
 
   test('a healthy consumer has none', async () => {
     const scraped = async () => (await prometheus.query('rate(health_data_throughput_total[10s]) > 100')).length > 0
-    await until('rows a second', scraped, 60)
+    await until('rows a second', scraped, 180)
     for (const name of alertNames) await isQuiet(name)
   })
 
