@@ -251,7 +251,7 @@ test('what the API server refuses of a commit is told, and changes nothing until
   await argo.status(application, 'normal')
   await says('it is told', ({ conditions }) => /Unsupported value: "LOUD"/.test(conditions?.[0]?.message ?? ''))
   assert.deepEqual(await specOf('steps'), before)
-  await rollOut({ [file('steps')]: manifest('steps', { kafka: kafkaOf('steps.v4') }) })
+  await rollOut({ [file('steps')]: manifest('steps', { kafka: kafkaOf('steps.v5') }) })
 })
 
 test('a field of the actions that the repository has: selfHeal leaves it, the next commit does not', async () => {
@@ -261,7 +261,7 @@ test('a field of the actions that the repository has: selfHeal leaves it, the ne
   await isJudged('sleep', 'Healthy', /^Paused: /)
   assert.equal((await argo.status(application, 'hard')).sync.status, 'Synced')
   assert.equal((await specOf('sleep')).paused, true)
-  await rollOut({ [file('steps')]: manifest('steps', { kafka: kafkaOf('steps.v5') }) })
+  await rollOut({ [file('steps')]: manifest('steps', { kafka: kafkaOf('steps.v6') }) })
   await isJudged('sleep', 'Healthy', /pods are ready$/)
 })
 
