@@ -90,6 +90,8 @@ export async function startCluster({ controllers = true } = {}): Promise<TestClu
             () => true,
             () => false,
           )
+      // Its API is served once its names are accepted, seconds before the definition says so.
+      await kubectl('wait', '--for=condition=Established', '--timeout=60s', `crd/${crd.metadata.name}`)
       await until('the API of HealthConsumers is served', isServed)
     },
     start: async program => void (await cluster('start', program)),
