@@ -4,7 +4,8 @@
  */
 import type { Command } from 'commander'
 import { thresholds } from '../crds/monitoring.ts'
-import { type RuntimeConfiguration, runtimeConfiguration, unsupportedHere } from '../runtime/contract/configuration.ts'
+import { type RuntimeConfiguration, runtimeConfiguration } from '../runtime/contract/configuration.ts'
+import { unsupportedHere } from '../runtime/contract/unsupported.ts'
 import { addressesOf, type ServerFlags, withWatchers } from './doctor/servers.ts'
 import { CommandError } from './errors.ts'
 import { type CommandIo, commandLine, type OutputFormat, outputOption, wholeNumber } from './io.ts'

@@ -4,7 +4,8 @@
  */
 import { type Command, InvalidArgumentError } from 'commander'
 import { durationMs } from '../crds/fields.ts'
-import { type RuntimeConfiguration, runtimeConfiguration, unsupportedHere } from '../runtime/contract/configuration.ts'
+import { type RuntimeConfiguration, runtimeConfiguration } from '../runtime/contract/configuration.ts'
+import { unsupportedHere } from '../runtime/contract/unsupported.ts'
 import { type UpkeepReport, type UpkeepStep, upkeepSteps } from '../runtime/contract/upkeep.ts'
 import { age, aligned, number } from './columns.ts'
 import { CommandError } from './errors.ts'

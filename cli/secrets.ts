@@ -4,7 +4,7 @@
  */
 import { Option } from 'commander'
 import type { RuntimeConfiguration } from '../runtime/contract/configuration.ts'
-import { readCatalogSecret, readS3Credentials } from '../runtime/lakeCredentials.ts'
+import { readLakeSecrets } from '../runtime/lakeCredentials.ts'
 import { CredentialsError } from '../runtime/secrets.ts'
 import { type KafkaCredentials, readKafkaCredentials } from '../runtime/source/credentials.ts'
 import { CommandError } from './errors.ts'
@@ -37,8 +37,7 @@ export function requireLakeSecrets(
   secretsDirectory: string | undefined,
   file: string,
 ): void {
-  asInput(() => readCatalogSecret(configuration, secretsDirectory), file)
-  asInput(() => readS3Credentials(configuration, secretsDirectory), file)
+  asInput(() => readLakeSecrets(configuration, secretsDirectory), file)
 }
 
 function asInput<T>(read: () => T, file: string): T {

@@ -3,8 +3,9 @@
  * not. It reads the manifest and the flags and prints; runtime/inspect.ts looks.
  */
 import { type Command, InvalidArgumentError } from 'commander'
-import { runtimeConfiguration, unsupportedHere } from '../runtime/contract/configuration.ts'
+import { runtimeConfiguration } from '../runtime/contract/configuration.ts'
 import type { Inspection, PartitionInspection, TableInspection } from '../runtime/contract/inspection.ts'
+import { unsupportedHere } from '../runtime/contract/unsupported.ts'
 import { age, aligned, number } from './columns.ts'
 import { CommandError } from './errors.ts'
 import { type CommandIo, type OutputFormat, outputOption, required } from './io.ts'

@@ -3,7 +3,8 @@
  * files and contacts nothing.
  */
 import type { Command } from 'commander'
-import { runtimeConfiguration, unsupportedHere } from '../runtime/contract/configuration.ts'
+import { runtimeConfiguration } from '../runtime/contract/configuration.ts'
+import { unsupportedHere } from '../runtime/contract/unsupported.ts'
 import { failureLine } from './errors.ts'
 import { type CommandIo, type OutputFormat, outputOption, required } from './io.ts'
 import { type ManifestResult, readManifest } from './manifest.ts'

@@ -50,15 +50,18 @@ const namespaceName = /^[A-Za-z0-9_][A-Za-z0-9_-]*(\.[A-Za-z0-9_][A-Za-z0-9_-]*)
 const location = /^(file:(\/\/)?\/[^/:%#?\p{Cc}]|s3:\/\/[^/:%#?\p{Cc}\p{Z}]|[^~:%#?\p{Cc}\p{Z}])[^:%#?\p{Cc}]*$/u
 const locationForm = 'a path (/data, ./data), file:///data or s3://bucket/folder, without any of : % # ?'
 
-const tls = z.strictObject({
-  caSecretRef: reference(
+const authoritiesReference = (whom: string) =>
+  reference(
     z.strictObject({
       name: objectName().describe('Name of the Secret.'),
       key: dataKey().default('ca.crt').describe('Key that holds the certificates (PEM).'),
     }),
   )
     .optional()
-    .describe("Certificate authorities that the brokers are checked against; by default the system's."),
+    .describe(`Certificate authorities that ${whom} checked against, and no others; by default the system's.`)
+
+const tls = z.strictObject({
+  caSecretRef: authoritiesReference('the brokers are'),
   clientCertificateSecretRef: secretReference(
     'Secret of type kubernetes.io/tls (tls.crt, tls.key): the certificate that the consumer shows to the brokers.',
   ).optional(),
@@ -160,6 +163,7 @@ const catalog = withRules(
       'Secret with the credentials of the REST catalog: token, or clientId and clientSecret; for one of AWS (SigV4) ' +
         'accessKeyId and secretAccessKey.',
     ).optional(),
+    caSecretRef: authoritiesReference('the REST catalog and the server of its tokens are'),
     properties: mapOf(sensitiveText(4096), 64)
       .optional()
       .describe(
@@ -191,6 +195,14 @@ const catalog = withRules(
       at: 'warehouse',
       check: self => self.type !== 'filesystem' || self.warehouse === undefined || location.test(self.warehouse),
     },
+    {
+      cel: "self.type == 'rest' || !has(self.caSecretRef)",
+      what: 'is for catalog type rest alone',
+      fix: 'remove it; storage.s3.caSecretRef is for the files',
+      reads: ['type', 'caSecretRef'],
+      at: 'caSecretRef',
+      check: self => self.type === 'rest' || self.caSecretRef === undefined,
+    },
     immutable('type', 'create another HealthConsumer for another catalog'),
     immutable('uri', 'create another HealthConsumer for another catalog'),
     immutable('warehouse', 'create another HealthConsumer for another warehouse'),
@@ -217,25 +229,37 @@ const serverSideEncryption = withRules(
   ],
 )
 
+const s3 = withRules(
+  z.strictObject({
+    endpoint: webAddress().optional().describe("Address of an S3 service; by default AWS's."),
+    region: text(/^[a-z0-9-]+$/, 'a region such as eu-central-1', 63)
+      .optional()
+      .describe('Region that the bucket lies in.'),
+    pathStyle: z.boolean().default(false).describe('Put the bucket into the path instead of the host name.'),
+    secretRef: secretReference(
+      'Secret with the keys accessKeyId and secretAccessKey, and sessionToken where they are temporary; by default ' +
+        "the environment, the pod's identity or the machine's.",
+    ).optional(),
+    caSecretRef: authoritiesReference('the S3 service is'),
+    serverSideEncryption: serverSideEncryption
+      .optional()
+      .describe("How files are encrypted where they lie; by default as the bucket's settings say."),
+  }),
+  [
+    {
+      cel: "!has(self.caSecretRef) || !has(self.endpoint) || self.endpoint.startsWith('https:')",
+      what: 'is for a service at an https address',
+      fix: 'write endpoint: https://…, or remove caSecretRef',
+      reads: ['endpoint', 'caSecretRef'],
+      at: 'caSecretRef',
+      check: self => self.caSecretRef === undefined || self.endpoint?.startsWith('https:') !== false,
+    },
+  ],
+)
+
 const storage = withRules(
   z.strictObject({
-    s3: z
-      .strictObject({
-        endpoint: webAddress().optional().describe("Address of an S3 service; by default AWS's."),
-        region: text(/^[a-z0-9-]+$/, 'a region such as eu-central-1', 63)
-          .optional()
-          .describe('Region that the bucket lies in.'),
-        pathStyle: z.boolean().default(false).describe('Put the bucket into the path instead of the host name.'),
-        secretRef: secretReference(
-          'Secret with the keys accessKeyId and secretAccessKey, and sessionToken where they are temporary; by default ' +
-            "the environment, the pod's identity or the machine's.",
-        ).optional(),
-        serverSideEncryption: serverSideEncryption
-          .optional()
-          .describe("How files are encrypted where they lie; by default as the bucket's settings say."),
-      })
-      .optional()
-      .describe('How s3:// locations are reached.'),
+    s3: s3.optional().describe('How s3:// locations are reached.'),
     persistentVolumeClaim: z
       .strictObject({
         claimName: objectName().describe('Name of the claim.'),

@@ -13,7 +13,7 @@ import { localStorage } from './iceberg/localStorage.ts'
 import { storageByScheme } from './iceberg/locations.ts'
 import type { ReplacingStorage } from './iceberg/storage.ts'
 import { VendedCredentials } from './iceberg/vendedCredentials.ts'
-import { readCatalogSecret, readS3Credentials } from './lakeCredentials.ts'
+import { readCatalogAuthorities, readCatalogSecret, readS3Authorities, readS3Credentials } from './lakeCredentials.ts'
 
 /** Told of each request over the network that was denied or got no usable answer. Never awaited, must not throw. */
 export type LakeObserver = (backend: Backend, operation: string, outcome: string, ms: number) => void
@@ -31,7 +31,7 @@ type Configured = Pick<RuntimeConfiguration, 'catalog' | 'storage' | 'pendingLoc
 /**
  * The clients of REST catalogs and of S3 are loaded only where they are needed.
  * @param secretsDirectory folder with a folder for each Secret that the configuration names
- * @throws where a property of the catalog is malformed
+ * @throws where a property of the catalog is malformed, or authorities cannot be read (CredentialsError)
  */
 export async function openLake(
   configuration: Configured,
@@ -94,9 +94,10 @@ async function openS3(
   observer: LakeObserver | undefined,
 ) {
   const { s3Storage } = await import('./iceberg/s3Storage.ts')
-  const { secret, ...settings } = configuration.storage.s3 ?? { pathStyle: false }
+  const { secret, caSecret: _, ...settings } = configuration.storage.s3 ?? { pathStyle: false }
   return s3Storage({
     ...settings,
+    authorities: readS3Authorities(configuration, secretsDirectory),
     ...(secret !== undefined && { credentials: async () => readS3Credentials(configuration, secretsDirectory)! }),
     vended,
     observer(operation, outcome, ms) {
@@ -117,6 +118,7 @@ async function openRestCatalog(
     uri: uri!,
     ...(warehouse !== undefined && { warehouse }),
     properties,
+    authorities: readCatalogAuthorities(configuration, secretsDirectory),
     ...(secret !== undefined && { secret: () => readCatalogSecret(configuration, secretsDirectory)! }),
     // Who gives keys of their own wants these used, and some servers fail a load for want of keys to vend.
     ...(configuration.storage.s3?.secret === undefined && { vended }),

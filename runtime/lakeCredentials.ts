@@ -4,7 +4,7 @@
  */
 import type { RuntimeConfiguration } from './contract/configuration.ts'
 import { catalogKeys, catalogKeysProblem } from './contract/secretContents.ts'
-import { CredentialsError, readKey, readOptionalKey, withoutLineEnd } from './secrets.ts'
+import { CredentialsError, readAuthorities, readKey, readOptionalKey, withoutLineEnd } from './secrets.ts'
 
 export interface S3Credentials {
   readonly accessKeyId: string
@@ -35,6 +35,14 @@ export function readCatalogSecret(
   return found
 }
 
+/** Whom the REST catalog is checked against (PEM); undefined for the system's authorities. Throws CredentialsError. */
+export const readCatalogAuthorities = ({ catalog }: Pick<Configured, 'catalog'>, directory: string | undefined) =>
+  readAuthorities(catalog.caSecret, 'spec.iceberg.catalog.caSecretRef', directory)
+
+/** The same of the S3 service. */
+export const readS3Authorities = ({ storage }: Pick<Configured, 'storage'>, directory: string | undefined) =>
+  readAuthorities(storage.s3?.caSecret, 'spec.iceberg.storage.s3.caSecretRef', directory)
+
 /** Undefined where no Secret is named: the environment, the pod's identity or the machine's then decide. */
 export function readS3Credentials(
   { storage }: Pick<Configured, 'storage'>,
@@ -48,4 +56,12 @@ export function readS3Credentials(
     secretAccessKey: withoutLineEnd(readKey(secret, 'secretAccessKey')),
     ...(sessionToken !== undefined && { sessionToken: withoutLineEnd(sessionToken) }),
   }
+}
+
+/** Throws CredentialsError where any of them is missing or cannot be used. */
+export function readLakeSecrets(configured: Configured, directory: string | undefined): void {
+  readCatalogSecret(configured, directory)
+  readCatalogAuthorities(configured, directory)
+  readS3Credentials(configured, directory)
+  readS3Authorities(configured, directory)
 }

@@ -5,7 +5,8 @@
  */
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { textProblem } from './contract/secretContents.ts'
+import type { SecretKey } from './contract/configuration.ts'
+import { pemFailure, pemFix, readCertificates, textProblem } from './contract/secretContents.ts'
 
 export { withoutLineEnd } from './contract/secretContents.ts'
 
@@ -63,6 +64,26 @@ export function readOptionalKey(secret: MountedSecret, key: string): string | un
       'write it again, as UTF-8 text',
     )
   return String(bytes)
+}
+
+/**
+ * Certificates of authorities (PEM); undefined where none are named. Throws CredentialsError, also for what Node would
+ * take for an empty list.
+ */
+export function readAuthorities(
+  secret: SecretKey | undefined,
+  field: string,
+  directory: string | undefined,
+): string | undefined {
+  if (secret === undefined) return undefined
+  const pem = readKey({ directory, field, name: secret.name }, secret.key)
+  try {
+    readCertificates(pem)
+    return pem
+  } catch (error) {
+    const what = `key ${secret.key} of Secret ${secret.name} cannot be used (${pemFailure(error)})`
+    throw new CredentialsError('INVALID_SECRET', field, what, pemFix, error)
+  }
 }
 
 function fileOf({ directory, field, name }: MountedSecret, key: string): string {

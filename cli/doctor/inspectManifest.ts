@@ -6,7 +6,7 @@ import { access, constants } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import type { RuntimeConfiguration } from '../../runtime/contract/configuration.ts'
 import type { Inspection } from '../../runtime/contract/inspection.ts'
-import { readCatalogSecret, readS3Credentials } from '../../runtime/lakeCredentials.ts'
+import { readLakeSecrets } from '../../runtime/lakeCredentials.ts'
 import { CredentialsError } from '../../runtime/secrets.ts'
 import { readKafkaCredentials } from '../../runtime/source/credentials.ts'
 import type { FolderSeen, ManifestSeen, Trouble } from './observations.ts'
@@ -48,8 +48,7 @@ async function inspect(question: ManifestQuestion): Promise<Inspection | { reado
 function credentialsTrouble(configuration: RuntimeConfiguration, directory: string | undefined): Trouble | null {
   try {
     readKafkaCredentials(configuration, directory)
-    readCatalogSecret(configuration, directory)
-    readS3Credentials(configuration, directory)
+    readLakeSecrets(configuration, directory)
     return null
   } catch (error) {
     if (!(error instanceof CredentialsError)) throw error
@@ -58,7 +57,9 @@ function credentialsTrouble(configuration: RuntimeConfiguration, directory: stri
 }
 
 const needsCredentials = ({ kafkaTls, sasl, catalog, storage }: RuntimeConfiguration): boolean =>
-  [kafkaTls, sasl, catalog.secret, storage.s3?.secret].some(named => named !== undefined)
+  [kafkaTls, sasl, catalog.secret, catalog.caSecret, storage.s3?.secret, storage.s3?.caSecret].some(
+    named => named !== undefined,
+  )
 
 /** Locations in a configuration are absolute; those of local files begin with file://. */
 const pathOf = (location: string | undefined): string | undefined =>

@@ -11,7 +11,9 @@ export function referencedSecrets({ spec }: HealthConsumer): readonly string[] {
     kafka.sasl?.secretRef.name,
     schemaRegistry?.secretRef?.name,
     iceberg.catalog.secretRef?.name,
+    iceberg.catalog.caSecretRef?.name,
     iceberg.storage?.s3?.secretRef?.name,
+    iceberg.storage?.s3?.caSecretRef?.name,
   ]
   return [...new Set(names.filter(name => name !== undefined))].sort()
 }
@@ -41,12 +43,13 @@ export function dependenciesOf({ spec }: HealthConsumer): readonly Dependency[] 
     check: ContentCheck = texts(keys),
   ): readonly Dependency[] =>
     name === undefined ? [] : [{ kind: 'Secret', name, field, optional: false, rolls: true, keys, check }]
-  const authority = kafka.tls?.caSecretRef?.key ?? 'ca.crt'
+  const authoritiesIn = (reference: { readonly name: string; readonly key: string } | undefined, field: string) =>
+    reference === undefined ? [] : secret(reference.name, field, [reference.key], authorities(reference.key))
   const claim = iceberg.storage?.persistentVolumeClaim?.claimName
   const saslKeys =
     kafka.sasl?.mechanism === 'oauthbearer' ? ['tokenEndpoint', 'clientId', 'clientSecret'] : ['username', 'password']
   return [
-    ...secret(kafka.tls?.caSecretRef?.name, 'spec.kafka.tls.caSecretRef', [authority], authorities(authority)),
+    ...authoritiesIn(kafka.tls?.caSecretRef, 'spec.kafka.tls.caSecretRef'),
     ...secret(
       kafka.tls?.clientCertificateSecretRef?.name,
       'spec.kafka.tls.clientCertificateSecretRef',
@@ -57,10 +60,12 @@ export function dependenciesOf({ spec }: HealthConsumer): readonly Dependency[] 
     ...secret(schemaRegistry?.secretRef?.name, 'spec.schemaRegistry.secretRef', ['username', 'password']),
     // A token, or an id with a secret: none of them is needed by itself.
     ...secret(iceberg.catalog.secretRef?.name, 'spec.iceberg.catalog.secretRef', [], catalogLogin),
+    ...authoritiesIn(iceberg.catalog.caSecretRef, 'spec.iceberg.catalog.caSecretRef'),
     ...secret(iceberg.storage?.s3?.secretRef?.name, 'spec.iceberg.storage.s3.secretRef', [
       'accessKeyId',
       'secretAccessKey',
     ]),
+    ...authoritiesIn(iceberg.storage?.s3?.caSecretRef, 'spec.iceberg.storage.s3.caSecretRef'),
     ...(pod?.extraEnvFrom ?? []).flatMap((source, index): Dependency[] => {
       const field = `spec.pod.extraEnvFrom[${index}]`
       const { secretRef, configMapRef } = source

@@ -5,10 +5,6 @@
 import { isAbsolute, normalize, resolve } from 'node:path/posix'
 import { durationMs } from '../../crds/fields.ts'
 import type { HealthConsumer } from '../../crds/healthconsumer.ts'
-import type { Problem } from '../../crds/problems.ts'
-import { type FieldPath, fieldName } from '../../crds/schemaPath.ts'
-import { restProblems } from './restSettings.ts'
-import { s3Problems } from './s3Settings.ts'
 
 type Spec = HealthConsumer['spec']
 
@@ -17,6 +13,12 @@ export interface ValidRange {
   readonly min: number
   readonly max: number
   readonly unit: string
+}
+
+/** A key of a Secret. */
+export interface SecretKey {
+  readonly name: string
+  readonly key: string
 }
 
 export interface RuntimeConfiguration {
@@ -30,7 +32,7 @@ export interface RuntimeConfiguration {
   readonly sessionTimeoutMs: number
   /** Present where the connection is encrypted. References name Secrets; their content is never in here. */
   readonly kafkaTls?: {
-    readonly caSecret?: { readonly name: string; readonly key: string }
+    readonly caSecret?: SecretKey
     readonly clientCertificateSecret?: string
   }
   readonly sasl?: {
@@ -51,6 +53,7 @@ export interface RuntimeConfiguration {
     /** An absolute location (`file:///…`, `s3://…`) for filesystem; for rest the catalog's own name for it, or none. */
     readonly warehouse?: string
     readonly secret?: string
+    readonly caSecret?: SecretKey
     readonly properties: Readonly<Record<string, string>>
   }
   readonly tables: {
@@ -65,6 +68,7 @@ export interface RuntimeConfiguration {
       readonly region?: string
       readonly pathStyle: boolean
       readonly secret?: string
+      readonly caSecret?: SecretKey
       readonly serverSideEncryption?: { readonly mode: 'AES256' | 'aws:kms'; readonly kmsKeyId?: string }
     }
   }
@@ -123,7 +127,7 @@ export function runtimeConfiguration(resource: HealthConsumer, folder = '/'): Ru
 function kafkaPart(kafka: Spec['kafka'], standardGroup: string) {
   const { tls, sasl } = kafka
   const kafkaTls = tls && {
-    ...optional('caSecret', tls.caSecretRef && { name: tls.caSecretRef.name, key: tls.caSecretRef.key }),
+    ...optional('caSecret', tls.caSecretRef),
     ...optional('clientCertificateSecret', tls.clientCertificateSecretRef?.name),
   }
   return {
@@ -149,6 +153,7 @@ function catalogPart(catalog: Spec['iceberg']['catalog'], folder: string) {
     ...optional('uri', catalog.uri),
     ...optional('warehouse', local ? absolute(catalog.warehouse!, folder) : catalog.warehouse),
     ...optional('secret', catalog.secretRef?.name),
+    ...optional('caSecret', catalog.caSecretRef),
     properties: catalog.properties ?? {},
   }
 }
@@ -162,6 +167,7 @@ function storagePart(storage: Spec['iceberg']['storage']) {
       ...optional('region', s3.region),
       pathStyle: s3.pathStyle,
       ...optional('secret', s3.secretRef?.name),
+      ...optional('caSecret', s3.caSecretRef),
       ...optional('serverSideEncryption', s3.serverSideEncryption),
     },
   }
@@ -188,63 +194,4 @@ const optional = <K extends string, V>(key: K, value: V | undefined) =>
 function frozen<T extends object>(value: T): T {
   for (const inner of Object.values(value)) if (typeof inner === 'object' && inner !== null) frozen(inner)
   return Object.freeze(value)
-}
-
-function refusal(code: Problem['code'], path: FieldPath, what: string, fix: string): Problem {
-  return { code, path, field: fieldName(path), what, fix }
-}
-
-/** What the configuration asks for and this version's runtime cannot do, or must not: it refuses to run. */
-export function unsupportedHere(configuration: RuntimeConfiguration): readonly Problem[] {
-  const { catalog } = configuration
-  const checks: readonly [boolean, FieldPath, string, string][] = [
-    [
-      configuration.sasl?.mechanism === 'oauthbearer',
-      ['spec', 'kafka', 'sasl', 'mechanism'],
-      'oauthbearer',
-      'use plain, scram-sha-256 or scram-sha-512',
-    ],
-    [
-      // kafkajs takes what stands before the first colon for the host.
-      configuration.bootstrapServers.some(server => server.startsWith('[')),
-      ['spec', 'kafka', 'bootstrapServers'],
-      'an IPv6 address',
-      'write a host name that resolves to it',
-    ],
-    [configuration.format === 'avro', ['spec', 'format'], 'avro', 'use json'],
-    [
-      catalog.type === 'filesystem' && Object.keys(catalog.properties).length > 0,
-      ['spec', 'iceberg', 'catalog', 'properties'],
-      'a property of a filesystem catalog',
-      'remove the properties',
-    ],
-    [
-      configuration.maintenance.compaction.enabled,
-      ['spec', 'iceberg', 'maintenance', 'compaction', 'enabled'],
-      'compaction',
-      "set it to false, and rewrite small files with an engine's rewrite_data_files",
-    ],
-  ]
-  return [
-    ...checks
-      .filter(([found]) => found)
-      .map(([, path, what, fix]) => refusal('NOT_SUPPORTED', path, `${what} is not supported yet`, fix)),
-    ...(catalog.type === 'rest' ? restProblems(catalog.uri!, catalog.properties) : []),
-    ...s3Problems(configuration.storage.s3),
-    ...(pendingInsideTable(configuration) ? [misplacedPending] : []),
-  ]
-}
-
-/** An engine's orphan removal would take pending files inside a table's location for waste. */
-const misplacedPending = refusal(
-  'BROKEN_RULE',
-  ['spec', 'iceberg', 'storage', 'pendingLocation'],
-  'lies inside a table',
-  'choose a folder outside both tables, or remove it for the default beside the errors table',
-)
-
-function pendingInsideTable({ catalog, tables, pendingLocation }: RuntimeConfiguration): boolean {
-  if (catalog.type !== 'filesystem' || pendingLocation === undefined) return false
-  const folders = [tables.raw, tables.errors].map(table => [catalog.warehouse, ...tables.namespace, table].join('/'))
-  return folders.some(folder => `${pendingLocation}/`.startsWith(`${folder}/`))
 }

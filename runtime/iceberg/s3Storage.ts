@@ -19,7 +19,7 @@ export type S3Limits = RequestLimits &
   Omit<UploadOptions, 'serverSideEncryption'>
 
 export interface S3StorageOptions
-  extends Pick<S3ClientsOptions, 'endpoint' | 'region' | 'pathStyle' | 'credentials' | 'vended'>,
+  extends Pick<S3ClientsOptions, 'endpoint' | 'region' | 'pathStyle' | 'authorities' | 'credentials' | 'vended'>,
     Pick<UploadOptions, 'serverSideEncryption'> {
   readonly observer?: S3Observer
   readonly limits?: Partial<S3Limits>

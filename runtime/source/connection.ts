@@ -4,6 +4,7 @@
  * It retries nothing by itself and keeps no position.
  */
 import type { Logger } from '../contract/logger.ts'
+import { tlsContext } from '../tlsContext.ts'
 import type { KafkaCredentials } from './credentials.ts'
 import { type Broker, type Cluster, ClusterClass, createSocketFactory, type KafkajsLogger } from './kafkajsInternals.ts'
 import { SourceError, toSourceError } from './sourceError.ts'
@@ -81,7 +82,7 @@ function createCluster(options: KafkaConnectionOptions, attempt: number, logger:
   return new ClusterClass({
     brokers: [...servers.slice(first), ...servers.slice(0, first)],
     clientId,
-    ssl: tls,
+    ssl: tls && { secureContext: tlsContext(tls) },
     // kafkajs writes into what it is given.
     sasl: sasl && { ...sasl },
     connectionTimeout: connectTimeoutMs,

@@ -4,8 +4,8 @@
  */
 import { createSecureContext } from 'node:tls'
 import type { RuntimeConfiguration } from '../contract/configuration.ts'
-import { pemFailure, pemFix, readCertificates, readKeyPair } from '../contract/secretContents.ts'
-import { CredentialsError, readKey, withoutLineEnd } from '../secrets.ts'
+import { pemFailure, pemFix, readKeyPair } from '../contract/secretContents.ts'
+import { CredentialsError, readAuthorities, readKey, withoutLineEnd } from '../secrets.ts'
 
 export interface KafkaCredentials {
   /** Present where the connection is encrypted; contents (PEM), not file names. */
@@ -31,15 +31,13 @@ function readTls(
   { caSecret, clientCertificateSecret }: NonNullable<Configured['kafkaTls']>,
   directory: string | undefined,
 ): NonNullable<KafkaCredentials['tls']> {
-  const caField = 'spec.kafka.tls.caSecretRef'
-  const certificateField = 'spec.kafka.tls.clientCertificateSecretRef'
-  const ca = caSecret && readKey({ directory, field: caField, name: caSecret.name }, caSecret.key)
-  if (ca !== undefined) assertUsable({ ca }, caField, `key ${caSecret!.key} of Secret ${caSecret!.name}`)
+  const ca = readAuthorities(caSecret, 'spec.kafka.tls.caSecretRef', directory)
   if (clientCertificateSecret === undefined) return { ca }
-  const secret = { directory, field: certificateField, name: clientCertificateSecret }
+  const field = 'spec.kafka.tls.clientCertificateSecretRef'
+  const secret = { directory, field, name: clientCertificateSecret }
   const cert = readKey(secret, 'tls.crt')
   const key = readKey(secret, 'tls.key')
-  assertUsable({ cert, key }, certificateField, `tls.crt with tls.key of Secret ${clientCertificateSecret}`)
+  assertPair(cert, key, field, clientCertificateSecret)
   return { ca, cert, key }
 }
 
@@ -54,14 +52,12 @@ function readSasl(
   return { mechanism, username: text('username'), password: text('password') }
 }
 
-/** A CA that cannot be read counts as none for Node. OpenSSL says what it could not read, never what it read. */
-function assertUsable({ ca, cert, key }: NonNullable<KafkaCredentials['tls']>, field: string, name: string): void {
+function assertPair(cert: string, key: string, field: string, name: string): void {
   try {
-    if (ca !== undefined) readCertificates(ca)
-    if (cert !== undefined && key !== undefined) readKeyPair(cert, key)
+    readKeyPair(cert, key)
     createSecureContext({ cert, key })
   } catch (error) {
-    const what = `${name} cannot be used (${pemFailure(error)})`
+    const what = `tls.crt with tls.key of Secret ${name} cannot be used (${pemFailure(error)})`
     throw new CredentialsError('INVALID_SECRET', field, what, pemFix, error)
   }
 }

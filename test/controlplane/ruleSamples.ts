@@ -58,6 +58,7 @@ export const ruleSamples: Readonly<Record<string, readonly RuleSample[]>> = {
     { breaks: { 'spec.iceberg.catalog.warehouse': 'hdfs://a/b' } },
     { breaks: { 'spec.iceberg.catalog.warehouse': '/a#b' } },
   ],
+  'spec.iceberg.catalog: is for catalog type rest': [{ breaks: { 'spec.iceberg.catalog.caSecretRef': { name: 'a' } } }],
   'spec.iceberg.catalog: type cannot change': [{ stored: {}, breaks: rest }],
   'spec.iceberg.catalog: uri cannot change': [
     { stored: rest, breaks: { 'spec.iceberg.catalog.uri': 'http://other:8181' } },
@@ -68,6 +69,9 @@ export const ruleSamples: Readonly<Record<string, readonly RuleSample[]>> = {
   ],
   'spec.iceberg.storage: has both': [
     { breaks: { 'spec.iceberg.storage': { s3: {}, persistentVolumeClaim: { claimName: 'a' } } } },
+  ],
+  'spec.iceberg.storage.s3: is for a service at an https address': [
+    { breaks: { 'spec.iceberg.storage': { s3: { endpoint: 'http://a', caSecretRef: { name: 'a' } } } } },
   ],
   'spec.iceberg.storage.s3.serverSideEncryption: is for mode': [
     { breaks: { 'spec.iceberg.storage': { s3: { serverSideEncryption: { mode: 'AES256', kmsKeyId: 'a' } } } } },

@@ -21,6 +21,15 @@ const considered: Readonly<Record<string, string>> = {
   'spec.iceberg.maintenance.compaction.enabled: default true became false':
     'nothing was ever compacted: without the field all is as it was, and a stored true, never obeyed, is left out',
   ...Object.fromEntries(
+    [
+      "catalog: new rule self.type == 'rest' || !has(self.caSecretRef)",
+      "storage.s3: new rule !has(self.caSecretRef) || !has(self.endpoint) || self.endpoint.startsWith('https:')",
+    ].map(rule => [
+      `spec.iceberg.${rule} (what is stored keeps it until the value changes)`,
+      'caSecretRef is as new as the rule',
+    ]),
+  ),
+  ...Object.fromEntries(
     ['kafka.bootstrapServers', 'kafka.topics', 'monitoring.prometheusRule.disabledAlerts'].flatMap(field => [
       [
         `spec.${field}: x-kubernetes-list-type changed`,

@@ -65,8 +65,20 @@ export const fieldCases: readonly (readonly [string, readonly unknown[], readonl
     [
       { type: 'rest', uri: 'http://catalog:8181' },
       { type: 'rest', uri: 'https://c/x', warehouse: 'arn:aws:s3' },
+      { type: 'rest', uri: 'https://c', caSecretRef: { name: 'a', key: 'b' } },
+      // The server of its tokens may have another address.
+      { type: 'rest', uri: 'http://c', caSecretRef: { name: 'a' } },
     ],
-    [{ type: 'rest' }, { type: 'filesystem' }, { type: 'hive', uri: 'http://a' }, { uri: 'http://a' }, undefined],
+    [
+      { type: 'rest' },
+      { type: 'filesystem' },
+      { type: 'hive', uri: 'http://a' },
+      { uri: 'http://a' },
+      undefined,
+      { type: 'rest', uri: 'https://c', caSecretRef: {} },
+      { type: 'rest', uri: 'https://c', caSecretRef: { name: 'a', key: '/' } },
+      { type: 'filesystem', warehouse: '/a', caSecretRef: { name: 'a' } },
+    ],
   ],
   ['spec.iceberg.catalog.uri', ['http://a'], ['ftp://a', 'http://user:password@a', 'a', 'http://a b']],
   [
@@ -82,7 +94,16 @@ export const fieldCases: readonly (readonly [string, readonly unknown[], readonl
   ['spec.iceberg.namespace', ['a', 'a.b'], ['', 'a..b', 'a/b', '.a', '-a']],
   ['spec.iceberg.rawTable', ['a_b-c'], ['', 'a.b', '../a', 'a b', 'health_data_errors', 'x'.repeat(129)]],
   ['spec.iceberg.errorsTable', ['a'], ['health_data_raw']],
-  ['spec.iceberg.storage.s3', [{}, { endpoint: 'http://a:1', region: 'eu-1', pathStyle: true }], [{ region: 'EU' }]],
+  [
+    'spec.iceberg.storage.s3',
+    [
+      {},
+      { endpoint: 'http://a:1', region: 'eu-1', pathStyle: true },
+      { caSecretRef: { name: 'a' } },
+      { endpoint: 'https://a', caSecretRef: { name: 'a', key: 'b' } },
+    ],
+    [{ region: 'EU' }, { caSecretRef: {} }, { endpoint: 'http://a', caSecretRef: { name: 'a' } }],
+  ],
   ['spec.iceberg.storage.persistentVolumeClaim', [{ claimName: 'a' }], [{}, { claimName: 'a', mountPath: 'x' }]],
   [
     'spec.iceberg.storage',

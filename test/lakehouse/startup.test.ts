@@ -7,10 +7,14 @@ import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { after, suite, test } from 'node:test'
 import type { TroubleCode } from '../../runtime/contract/troubles.ts'
+import { createAuthority } from '../authority.ts'
 import { createRandom } from '../faults/random.ts'
 import type { Runtime } from '../faults/runtimes.ts'
+import { Written } from '../pipeline/samples.ts'
+import { read } from '../readers/readers.ts'
 import { until } from '../until.ts'
 import { type LakehouseGround, startLakehouse } from './lakehouse.ts'
+import { startTlsFront } from './tlsFront.ts'
 
 const canary = 'canary-of-a-wrong-key'
 
@@ -96,6 +100,31 @@ suite('at its start a consumer', async () => {
     await untilInTrouble(runtime, 'CatalogFailing', /NoSuchBucket.*there is no such bucket.*s3:\/\/not-there-yet\//)
     await mkdir(join(house.s3.dir, 'data', 'not-there-yet'))
     await untilAtWork(runtime)
+  })
+
+  test('behind https checks catalog and storage against the authority that is named, and refuses any other', async () => {
+    const [authority, other] = [await createAuthority(), await createAuthority()]
+    const pair = await authority.issue('lakehouse')
+    const [catalog, s3] = [await startTlsFront(house.catalog.uri, pair), await startTlsFront(house.s3.endpoint, pair)]
+    after(() => [catalog, s3].map(front => front.close()))
+    const caSecretRef = { name: 'authority' }
+    const ground = await groundOf('over-tls', {
+      catalog: { type: 'rest', uri: catalog.url, secretRef: { name: 'catalog' }, caSecretRef },
+      storage: {
+        s3: { endpoint: s3.url, region: 'us-east-1', pathStyle: true, secretRef: { name: 's3' }, caSecretRef },
+      },
+    })
+    await mkdir(join(ground.secrets, 'authority'))
+    await writeKey(ground, 'authority', 'ca.crt', other.ca)
+    const wrong = ground.start('another authority')
+    await untilInTrouble(wrong, 'CatalogFailing', /UNABLE_TO_VERIFY_LEAF_SIGNATURE/)
+    await wrong.kill()
+
+    await writeKey(ground, 'authority', 'ca.crt', authority.ca)
+    await new Written(house.broker).write('over-tls', 0, 5)
+    await ground.catchUp()
+    const { pyiceberg } = await read(ground.rawTable, [{ op: 'count' }], ['pyiceberg'])
+    assert.equal(pyiceberg[0].rows, 10)
   })
 
   test('that is to end by itself ends with the trouble', async () => {

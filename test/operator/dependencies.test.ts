@@ -74,8 +74,10 @@ test('what is missing is told with its field, keys one by one', async () => {
 test('what a Secret holds is told where the pods cannot use it, by key and fix, and never shown', async () => {
   const { report, put } = await world()
   const tls = { caSecretRef: { name: 'ca' }, clientCertificateSecretRef: { name: 'pair' } }
-  const catalog = { type: 'rest', uri: 'http://catalog', secretRef: { name: 'catalog' } }
-  const resource = resourceOf(spec({ kafka: { bootstrapServers: ['k:9092'], tls, sasl }, iceberg: { catalog } }))
+  const own = { name: 'own', key: 'pem' }
+  const catalog = { type: 'rest', uri: 'https://catalog', secretRef: { name: 'catalog' }, caSecretRef: own }
+  const iceberg = { catalog, storage: { s3: { caSecretRef: own } } }
+  const resource = resourceOf(spec({ kafka: { bootstrapServers: ['k:9092'], tls, sasl }, iceberg }))
   const wrong = async () =>
     (await report(resource)).missing.map(({ name, missingKey, wrong }) => `${name}: ${missingKey ?? wrong?.what}`)
   const { certificate: pem, key } = certificateAndKey()
@@ -84,15 +86,19 @@ test('what a Secret holds is told where the pods cannot use it, by key and fix, 
   await put(secret('team', 'ca', { 'ca.crt': 'canary' }))
   await put(secret('team', 'pair', { 'tls.crt': pem, 'tls.key': otherKey }))
   await put(secret('team', 'catalog', { clientId: 'canary', password: 'canary' }))
+  await put(secret('team', 'own', { pem: 'canary' }))
   assert.deepEqual(await wrong(), [
     'ca: key ca.crt cannot be used (no certificate)',
     'pair: tls.crt with tls.key cannot be used (the key is not that of the certificate)',
     'login: key password is no text',
     'catalog: has one of clientId and clientSecret alone',
+    'own: key pem cannot be used (no certificate)',
+    'own: key pem cannot be used (no certificate)',
   ])
   await put(secret('team', 'login', { username: 'u', password: 'p' }))
   await put(secret('team', 'ca', { 'ca.crt': pem }))
   await put(secret('team', 'pair', { 'tls.crt': pem, 'tls.key': key }))
+  await put(secret('team', 'own', { pem }))
   await put(secret('team', 'catalog', { user: 'canary' }))
   assert.deepEqual(await wrong(), ['catalog: has no key that a catalog takes'])
   await put(secret('team', 'catalog', { token: 'canary' }))

@@ -7,6 +7,7 @@ import { appendFile, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { freePorts } from '../../hack/freePorts.ts'
+import { createAuthority } from '../authority.ts'
 import { startBroker, type TestBroker } from '../kafka/broker.ts'
 
 const run = promisify(execFile)
@@ -81,20 +82,11 @@ function securityOf(directory: string, password: string): string {
 
 /** One authority, a certificate of the broker for 127.0.0.1 and one of a client. */
 async function createCertificates(directory: string): Promise<Certificates> {
-  const openssl = (...parameters: readonly string[]) => run('openssl', parameters, { cwd: directory })
-  const newKey = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-days', '2']
-  await openssl('req', '-x509', ...newKey, '-keyout', 'ca.key', '-out', 'ca.crt', '-subj', '/CN=Test authority')
-  for (const [name, subject] of [
-    ['server', '/CN=broker'],
-    ['client', '/CN=consumer'],
-  ] as const) {
-    const signed = ['-CA', 'ca.crt', '-CAkey', 'ca.key', '-addext', 'subjectAltName=IP:127.0.0.1']
-    const files = ['-keyout', `${name}.key`, '-out', `${name}.crt`]
-    await openssl('req', '-x509', ...newKey, ...files, '-subj', subject, ...signed)
-  }
-  const text = (file: string) => readFile(join(directory, file), 'utf8')
-  await writeFile(join(directory, 'server.pem'), (await text('server.key')) + (await text('server.crt')))
-  return { ca: await text('ca.crt'), clientCertificate: await text('client.crt'), clientKey: await text('client.key') }
+  const { ca, issue } = await createAuthority()
+  const [server, client] = [await issue('broker'), await issue('consumer')]
+  await writeFile(join(directory, 'ca.crt'), ca)
+  await writeFile(join(directory, 'server.pem'), server.key + server.certificate)
+  return { ca, clientCertificate: client.certificate, clientKey: client.key }
 }
 
 async function setScramPassword(bootstrapServers: string, password: string): Promise<void> {

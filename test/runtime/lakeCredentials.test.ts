@@ -4,8 +4,15 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, suite, test } from 'node:test'
-import { readCatalogSecret, readS3Credentials } from '../../runtime/lakeCredentials.ts'
+import {
+  readCatalogAuthorities,
+  readCatalogSecret,
+  readLakeSecrets,
+  readS3Authorities,
+  readS3Credentials,
+} from '../../runtime/lakeCredentials.ts'
 import { CredentialsError } from '../../runtime/secrets.ts'
+import { createAuthority } from '../authority.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'secrets-'))
 after(() => rmSync(folder, { recursive: true }))
@@ -88,4 +95,50 @@ suite('the Secret of S3', () => {
       /--secrets-dir DIR or HC_SECRETS_DIR/,
     )
   })
+})
+
+suite('the authorities', async () => {
+  const { ca } = await createAuthority()
+  const of = (caSecret?: { readonly name: string; readonly key: string }) => ({
+    catalog: { type: 'rest', uri: 'https://a', properties: {}, ...(caSecret && { caSecret }) } as const,
+    storage: { s3: { pathStyle: false, ...(caSecret && { caSecret }) } },
+  })
+
+  test('are not needed where none are named', () => {
+    assert.equal(readCatalogAuthorities(of(), undefined), undefined)
+    assert.equal(readS3Authorities(of(), undefined), undefined)
+    assert.equal(readS3Authorities({ storage: {} }, undefined), undefined)
+  })
+
+  test('are the certificates under a key', () => {
+    const named = of({ name: secret('authorities', { 'own.pem': ca }), key: 'own.pem' })
+    assert.equal(readCatalogAuthorities(named, folder), ca)
+    assert.equal(readS3Authorities(named, folder), ca)
+    readLakeSecrets(named, folder)
+  })
+
+  const damaged = ca.replace(/\n.{8}/, '\n--------')
+  for (const [what, pem, expected] of [
+    ['without a certificate', 'canary', /key ca\.crt of Secret .* cannot be used \(no certificate\)/],
+    ['that are damaged', damaged, /key ca\.crt of Secret .* cannot be used \(.*write certificates and key in PEM form/],
+    ['that are no text', '\n', /key ca\.crt of Secret .* is no text/],
+    ['that are missing', undefined, /key ca\.crt of Secret .* is missing: no file/],
+  ] as const)
+    test(`${what} are told by field, never by content`, () => {
+      const name = secret(what.replaceAll(' ', '-'), pem === undefined ? {} : { 'ca.crt': pem })
+      const named = of({ name, key: 'ca.crt' })
+      for (const [read, field] of [
+        [readCatalogAuthorities, /spec\.iceberg\.catalog\.caSecretRef/],
+        [readS3Authorities, /spec\.iceberg\.storage\.s3\.caSecretRef/],
+      ] as const) {
+        const text = message(() => read(named, folder))
+        assert.match(text, expected)
+        assert.match(text, field)
+        assert.doesNotMatch(text, /canary/)
+      }
+      assert.match(
+        message(() => readLakeSecrets({ ...named, catalog: of().catalog }, folder)),
+        expected,
+      )
+    })
 })

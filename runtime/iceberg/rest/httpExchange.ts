@@ -5,9 +5,9 @@
 import { Agent as HttpAgent, request as httpRequest, type IncomingMessage } from 'node:http'
 import { Agent as HttpsAgent, request as httpsRequest } from 'node:https'
 import type { Socket } from 'node:net'
-import { getCACertificates } from 'node:tls'
 import { promisify } from 'node:util'
 import { gunzip } from 'node:zlib'
+import { tlsContext } from '../../tlsContext.ts'
 
 export interface HttpRequest {
   readonly method: 'GET' | 'POST'
@@ -53,13 +53,18 @@ export interface HttpClient {
 const unpack = promisify(gunzip)
 const connections = 16
 
-export function httpClient(limits: HttpLimits): HttpClient {
+/** @param authorities certificates (PEM) that servers are checked against, in place of the system's */
+export function httpClient(limits: HttpLimits, authorities?: string): HttpClient {
   const http = new HttpAgent({ keepAlive: true, maxSockets: connections })
   let https: HttpsAgent | undefined
   return {
     exchange(request) {
       if (request.url.protocol === 'http:') return exchange(request, http, limits)
-      https ??= new HttpsAgent({ keepAlive: true, maxSockets: connections, ca: trusted() })
+      https ??= new HttpsAgent({
+        keepAlive: true,
+        maxSockets: connections,
+        secureContext: tlsContext({ ca: authorities }),
+      })
       return exchange(request, https, limits)
     },
     close() {
@@ -68,9 +73,6 @@ export function httpClient(limits: HttpLimits): HttpClient {
     },
   }
 }
-
-/** Node's own list alone would refuse what this machine was told to trust. */
-const trusted = (): string[] => [...new Set([...getCACertificates('default'), ...getCACertificates('system')])]
 
 async function exchange(request: HttpRequest, agent: HttpAgent | HttpsAgent, limits: HttpLimits): Promise<HttpAnswer> {
   const ending = new AbortController()

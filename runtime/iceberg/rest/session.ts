@@ -24,6 +24,8 @@ export interface RestSessionOptions {
   readonly warehouse?: string
   /** `rest.*`, `oauth2-server-uri`, `scope`, `header.*`, … as Iceberg Java names them. */
   readonly properties: Readonly<Record<string, string>>
+  /** Certificates (PEM) that the catalog and the server of its tokens are checked against, in place of the system's. */
+  readonly authorities?: string | undefined
   /**
    * Keys and contents of the mounted Secret: `token`, or `clientId` and `clientSecret`, or `accessKeyId` and
    * `secretAccessKey`. Read anew whenever a login is made. What it throws is shown, and must name no secret.
@@ -86,7 +88,7 @@ export function restSession(options: RestSessionOptions): RestSession {
   const settings = restSettings(options.properties)
   const timeoutMs = settings.timeoutMs ?? options.timeoutMs ?? usualTimeoutMs
   const connectTimeoutMs = settings.connectTimeoutMs ?? options.connectTimeoutMs ?? usualConnectTimeoutMs
-  const http = httpClient({ connectTimeoutMs, timeoutMs, maxBytes: maxAnswerBytes })
+  const http = httpClient({ connectTimeoutMs, timeoutMs, maxBytes: maxAnswerBytes }, options.authorities)
   const exchange = observed(options, http.exchange)
   const redaction = new Redaction()
   for (const value of Object.values(settings.headers)) redaction.add(value)

@@ -8,6 +8,7 @@
  * `Expect: 100-continue`: with a server that does not know it, each upload waits for seconds.
  */
 import { S3Client, type S3ClientConfig } from '@aws-sdk/client-s3'
+import { tlsContext } from '../../tlsContext.ts'
 import { StorageError } from '../storage.ts'
 import type { VendedCredential, VendedCredentials } from '../vendedCredentials.ts'
 
@@ -25,6 +26,8 @@ export interface S3ClientsOptions {
   readonly region?: string
   /** `endpoint/bucket/key` rather than `bucket.endpoint/key`. */
   readonly pathStyle: boolean
+  /** Certificates (PEM) that the service is checked against, in place of the system's. */
+  readonly authorities?: string | undefined
   /**
    * Asked at the start, and again whenever the server finds the credentials wrong or expired. What it rejects with is
    * shown, and must name no secret. Without it the SDK looks: environment, web identity, container, instance.
@@ -67,7 +70,11 @@ export function s3Clients(options: S3ClientsOptions): S3Clients {
   // Only its pool of connections is used; it never sends anything.
   const { requestHandler } = new S3Client({
     region: 'us-east-1',
-    requestHandler: { connectionTimeout: options.connectTimeoutMs, socketTimeout: options.idleTimeoutMs },
+    requestHandler: {
+      connectionTimeout: options.connectTimeoutMs,
+      socketTimeout: options.idleTimeoutMs,
+      httpsAgent: { keepAlive: true, maxSockets: 50, secureContext: tlsContext({ ca: options.authorities }) },
+    },
   }).config
 
   function configuration(vended: Readonly<Record<string, string>>): S3ClientConfig {

@@ -15,7 +15,9 @@ test('everything that the pods need is named with its field and its keys', () =>
     'Secret kafka-login spec.kafka.sasl.secretRef needed rolls username password',
     'Secret registry-user spec.schemaRegistry.secretRef needed rolls username password',
     'Secret catalog-login spec.iceberg.catalog.secretRef needed rolls',
+    'Secret catalog-ca spec.iceberg.catalog.caSecretRef needed rolls ca.crt',
     'Secret storage-login spec.iceberg.storage.s3.secretRef needed rolls accessKeyId secretAccessKey',
+    'Secret storage-ca spec.iceberg.storage.s3.caSecretRef needed rolls authorities.pem',
     'ConfigMap proxy spec.pod.extraEnvFrom[0] optional rolls',
     'Secret log-user-id spec.pod.extraEnvFrom[1] needed rolls',
   ])
@@ -27,7 +29,8 @@ test('everything that the pods need is named with its field and its keys', () =>
 
 test('every Secret that a field names is mounted; environment variables are not files', () => {
   assert.deepEqual(referencedSecrets(example('everything')), [
-    ...['catalog-login', 'kafka-ca', 'kafka-client', 'kafka-login', 'registry-user', 'storage-login'],
+    ...['catalog-ca', 'catalog-login', 'kafka-ca', 'kafka-client', 'kafka-login', 'registry-user'],
+    ...['storage-ca', 'storage-login'],
   ])
 })
 
