@@ -266,6 +266,9 @@ const storage = withRules(
         mountPath: text(/^\/[^/:\p{Cc}][^:\p{Cc}]*$/u, 'an absolute path such as /warehouse', 1024)
           .default('/warehouse')
           .describe('Where the volume is mounted; the warehouse lies in it.'),
+        fsGroup: int64(1, 2 ** 31 - 1)
+          .default(1000)
+          .describe('Group that may write to the volume (core/v1 PodSecurityContext); the pods become members.'),
       })
       .optional()
       .describe('Volume that file: locations lie on.'),

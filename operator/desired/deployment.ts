@@ -16,9 +16,6 @@ const stateFolder = '/var/lib/healthconsumer'
 const temporaryFolder = '/tmp'
 /** Folders of a pod that are not for the warehouse; `/app` holds the program. */
 export const ownFolders: readonly string[] = ['/etc/healthconsumer', stateFolder, temporaryFolder, '/app']
-/** The user of the runtime image. */
-const userId = 1000
-
 /** The runtime drains for 20 s; the rest is for ending connections and for a slow last commit. */
 const terminationGracePeriodSeconds = 60
 
@@ -68,7 +65,8 @@ function podTemplate(input: ChildInput, revision: Revision) {
 }
 
 function podSpec(resource: HealthConsumer, revision: Revision) {
-  const { pod, imagePullSecrets } = resource.spec
+  const { pod, imagePullSecrets, iceberg } = resource.spec
+  const claim = iceberg.storage?.persistentVolumeClaim
   return {
     serviceAccountName: serviceAccountName(resource),
     automountServiceAccountToken: false,
@@ -77,9 +75,8 @@ function podSpec(resource: HealthConsumer, revision: Revision) {
     securityContext: {
       runAsNonRoot: true,
       seccompProfile: { type: 'RuntimeDefault' },
-      // Secrets are mounted for this group alone; a large volume is not gone through at each start.
-      fsGroup: userId,
-      fsGroupChangePolicy: 'OnRootMismatch',
+      // Nothing else is written but what belongs to the pod. A large volume is not gone through at each start.
+      ...(claim && { fsGroup: claim.fsGroup, fsGroupChangePolicy: 'OnRootMismatch' }),
     },
     ...(imagePullSecrets && { imagePullSecrets }),
     ...(pod?.nodeSelector && { nodeSelector: pod.nodeSelector }),
@@ -156,7 +153,8 @@ function volumes(resource: HealthConsumer, revision: Revision) {
     { name: 'tmp', emptyDir: { sizeLimit: '64Mi' } },
     ...referencedSecrets(resource).map(secretName => ({
       name: secretVolume(resource, secretName),
-      secret: { secretName, defaultMode: 0o440 },
+      // For whichever user the platform chooses; nobody else is in the pod.
+      secret: { secretName, defaultMode: 0o444 },
     })),
     ...(claim ? [{ name: 'warehouse', persistentVolumeClaim: { claimName: claim.claimName } }] : []),
   ]

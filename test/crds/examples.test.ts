@@ -43,7 +43,7 @@ test('everything.yaml sets every field, but those that another one of it exclude
   const claim = 'spec.iceberg.storage.persistentVolumeClaim'
   assert.deepEqual(
     fieldsOf(spec, 'spec').filter(field => !set.has(field)),
-    [claim, `${claim}.claimName`, `${claim}.mountPath`, 'spec.scaling.replicas'],
+    [claim, `${claim}.claimName`, `${claim}.mountPath`, `${claim}.fsGroup`, 'spec.scaling.replicas'],
   )
   assert.ok(set.size > 100)
 })

@@ -104,7 +104,17 @@ export const fieldCases: readonly (readonly [string, readonly unknown[], readonl
     ],
     [{ region: 'EU' }, { caSecretRef: {} }, { endpoint: 'http://a', caSecretRef: { name: 'a' } }],
   ],
-  ['spec.iceberg.storage.persistentVolumeClaim', [{ claimName: 'a' }], [{}, { claimName: 'a', mountPath: 'x' }]],
+  [
+    'spec.iceberg.storage.persistentVolumeClaim',
+    [{ claimName: 'a' }, { claimName: 'a', fsGroup: 1_000_650_000 }],
+    [
+      {},
+      { claimName: 'a', mountPath: 'x' },
+      { claimName: 'a', fsGroup: 0 },
+      { claimName: 'a', fsGroup: 2 ** 31 },
+      { claimName: 'a', fsGroup: 'users' },
+    ],
+  ],
   [
     'spec.iceberg.storage',
     [{ pendingLocation: '/p' }],

@@ -60,6 +60,7 @@ export interface PodTemplate {
   }
   readonly spec: {
     readonly serviceAccountName: string
+    readonly securityContext: object
     readonly topologySpreadConstraints: readonly { readonly labelSelector: object }[]
     readonly containers: readonly [Container]
     readonly volumes: readonly Volume[]
@@ -73,7 +74,7 @@ interface Container {
 }
 interface Volume {
   readonly name: string
-  readonly secret?: { readonly secretName: string }
+  readonly secret?: { readonly secretName: string; readonly defaultMode: number }
   readonly configMap?: { readonly name: string }
 }
 

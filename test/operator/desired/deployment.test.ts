@@ -63,6 +63,18 @@ test('pods are spread by the pods of this consumer unless said otherwise', () =>
   assert.deepEqual(spread([{ ...constraint, labelSelector: all }]), [{ ...constraint, labelSelector: all }])
 })
 
+test('the platform chooses user and groups, but for a volume that the warehouse lies on', () => {
+  const contextWith = (fields: Readonly<Record<string, unknown>>) => specOf(fields).template.spec.securityContext
+  const restricted = { runAsNonRoot: true, seccompProfile: { type: 'RuntimeDefault' } }
+  const claim = (more = {}) => ({
+    'spec.iceberg.storage': { persistentVolumeClaim: { claimName: 'a', ...more } },
+  })
+  const onVolume = (fsGroup: number) => ({ ...restricted, fsGroup, fsGroupChangePolicy: 'OnRootMismatch' })
+  assert.deepEqual(contextWith({}), restricted)
+  assert.deepEqual(contextWith(claim()), onVolume(1000))
+  assert.deepEqual(contextWith(claim({ fsGroup: 1_000_650_000 })), onVolume(1_000_650_000))
+})
+
 test('a Secret is mounted once whoever refers to it, read-only, at its name below --secrets-dir', () => {
   const dotted = 'kafka.example.com'
   const children = childrenOf(
@@ -82,6 +94,7 @@ test('a Secret is mounted once whoever refers to it, read-only, at its name belo
   for (const { name, secret } of secrets) {
     assert.match(name, /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/)
     const mount = volumeMounts.find(each => each.name === name)
+    assert.equal(secret!.defaultMode, 0o444, 'whoever the platform makes the user')
     assert.deepEqual(mount, { name, mountPath: `${folder}/${secret!.secretName}`, readOnly: true })
   }
 })
