@@ -5,16 +5,18 @@
  */
 import { apiVersion, group, type HealthConsumerStatus, kind, plural, version } from '../crds/healthconsumer.ts'
 import type { Logger } from '../runtime/contract/logger.ts'
-import { Children, isNewer, type ObservedChild, observe } from './children.ts'
+import { Children, type ObservedChild, observe } from './children.ts'
 import type { Clock } from './clock.ts'
 import { managedBy, podsSelector } from './desired/child.ts'
 import { type ChildKindName, childKinds } from './desired/index.ts'
 import type { Kind, Kubernetes, KubernetesObject } from './kubernetes.ts'
-import type { ListWatchLimits, ListWatchOptions } from './listWatch.ts'
+import type { ListWatchLimits, ListWatchObserver, ListWatchOptions } from './listWatch.ts'
+import { Namespaces } from './namespaces.ts'
 import { ProvidedObjects } from './providedObjects.ts'
 import { Watched } from './watches.ts'
 import { type DeploymentFacts, deploymentFacts, type PodFacts, podFacts } from './workload.ts'
 import { Workloads } from './workloads.ts'
+import { statusOf, WrittenStatuses } from './writtenStatuses.ts'
 
 export const healthConsumerKind: Kind = { group, version, kind, plural, namespaced: true }
 const podKind: Kind = { group: '', version: 'v1', kind: 'Pod', plural: 'pods', namespaced: true }
@@ -44,19 +46,19 @@ const selector = (labels: Readonly<Record<string, string>>, operator = '=') =>
     .join(',')
 
 /** What the watches of all kinds have in common. */
-type AnyWatch = Pick<Watched<never>, 'kind' | 'isThere' | 'lastEventMs' | 'synced' | 'run'>
+type AnyWatch = Pick<Watched<never>, 'kind' | 'isThere' | 'lastEventMs' | 'stateIn' | 'run'>
 
 export class ClusterState {
   readonly children = new Children()
   readonly workloads = new Workloads()
   readonly provided: ProvidedObjects
+  readonly namespaces: Namespaces
   readonly #options: ClusterStateOptions
   readonly #consumers: Watched<KubernetesObject>
   readonly #childWatches: ReadonlyMap<ChildKindName, AnyWatch>
   readonly #pods: Watched<PodFacts>
-  /** Status as this process wrote it last, by uid. */
-  readonly #written = new Map<string, { readonly resourceVersion: string; readonly status: HealthConsumerStatus }>()
-  #isSynced = false
+  readonly #written = new WrittenStatuses()
+  readonly #observer: ListWatchObserver = { changed: namespace => this.namespaces.look(namespace) }
 
   constructor(options: ClusterStateOptions) {
     this.#options = options
@@ -76,7 +78,13 @@ export class ClusterState {
     })
     // Our own ConfigMaps are watched as children.
     const othersOnly = selector(managedBy, '!=')
-    this.provided = new ProvidedObjects({ ...options, othersOnly, concerned: key => this.#tell(key) })
+    const concerned = (key: string) => this.#tell(key)
+    this.provided = new ProvidedObjects({ ...options, observer: this.#observer, othersOnly, concerned })
+    this.namespaces = new Namespaces({
+      ...options,
+      changed: within => this.#everybody(within),
+      standings: within => this.#watches.map(watch => ({ kind: watch.kind.kind, state: watch.stateIn(within) })),
+    })
   }
 
   /** When the least lively watch of each kind last heard anything, in milliseconds since the epoch. */
@@ -87,25 +95,18 @@ export class ClusterState {
     return times
   }
 
-  /** Whether everything was listed once. */
-  get isSynced(): boolean {
-    return this.#isSynced
-  }
-
-  /** Watches until the signal aborts. Every HealthConsumer is concerned once, when everything has been listed. */
+  /**
+   * Watches until the signal aborts. Every HealthConsumer is concerned once, when everything has been listed, and again
+   * when its namespace is no longer set aside.
+   */
   async run(signal: AbortSignal): Promise<void> {
-    const watching = this.#watches.map(watch => watch.run(signal))
-    const synced = Promise.all(this.#watches.map(watch => watch.synced)).then(() => {
-      this.#isSynced = true
-      this.#everybody()
-    })
-    await Promise.race([synced, Promise.all(watching)])
-    await Promise.all(watching)
+    await Promise.all(this.#watches.map(watch => watch.run(signal)))
   }
 
+  /** Undefined as well where its namespace is set aside: what is known of it may be old. */
   consumer(key: string): KubernetesObject | undefined {
     const [namespace = '', name = ''] = key.split('/')
-    return this.#consumers.get(namespace, name)
+    return this.namespaces.setAside.includes(namespace) ? undefined : this.#consumers.get(namespace, name)
   }
 
   /** Kinds of children that the API server has now. */
@@ -121,16 +122,14 @@ export class ClusterState {
   }
 
   /** The answer to a write of a status. */
-  statusWritten({ metadata, status }: KubernetesObject): void {
-    const { namespace = '', name, uid = '', resourceVersion = '0' } = metadata
-    if (this.#consumers.get(namespace, name)?.metadata.uid !== uid) return
-    this.#written.set(uid, { resourceVersion, status: status as HealthConsumerStatus })
+  statusWritten(stored: KubernetesObject): void {
+    const { namespace = '', name, uid } = stored.metadata
+    if (this.#consumers.get(namespace, name)?.metadata.uid === uid) this.#written.record(stored)
   }
 
   /** Status that this process wrote after that object was stored; undefined where there is none. */
-  writtenStatus({ metadata }: KubernetesObject): HealthConsumerStatus | undefined {
-    const written = this.#written.get(metadata.uid ?? '')
-    return written && isNewer(written.resourceVersion, metadata.resourceVersion ?? '0') ? written.status : undefined
+  writtenStatus(object: KubernetesObject): HealthConsumerStatus | undefined {
+    return this.#written.after(object)
   }
 
   get #watches(): readonly AnyWatch[] {
@@ -138,15 +137,22 @@ export class ClusterState {
   }
 
   #tell(key: string): void {
-    if (this.#isSynced) this.#options.concerned(key)
+    if (this.namespaces.isSynced) this.#options.concerned(key)
   }
 
   #touch(key: string): void {
-    if (this.#isSynced) this.#options.touched(key)
+    if (this.namespaces.isSynced) this.#options.touched(key)
   }
 
-  #everybody(): void {
-    for (const { metadata } of this.#consumers.values()) this.#tell(keyOf(metadata.namespace, metadata.name))
+  /** Of those in a namespace that is set aside nothing is said any more: they may be gone. */
+  #everybody(within?: string): void {
+    for (const consumer of this.#consumers.values()) {
+      const { namespace, name } = consumer.metadata
+      if (within !== undefined && namespace !== within) continue
+      const key = keyOf(namespace, name)
+      this.#options.conditions(key, this.consumer(key) && (statusOf(consumer)?.conditions ?? []))
+      this.#tell(key)
+    }
   }
 
   #watch<Value>(
@@ -156,7 +162,7 @@ export class ClusterState {
     },
   ): Watched<Value> {
     const { concerned: _, touched: __, conditions: ___, ...common } = this.#options
-    return new Watched({ ...common, kind: of, ...options })
+    return new Watched({ ...common, kind: of, ...options, observer: { ...this.#observer, ...options.observer } })
   }
 
   #watchChildren(name: ChildKindName): AnyWatch {
@@ -186,18 +192,16 @@ export class ClusterState {
   }
 
   #consumerChanged(now: KubernetesObject, before: KubernetesObject | undefined): void {
-    const { namespace, name, uid, generation, deletionTimestamp } = now.metadata
+    const { namespace, name, generation, deletionTimestamp } = now.metadata
     const key = keyOf(namespace, name)
-    const status = now.status as HealthConsumerStatus | undefined
-    this.#options.conditions(key, status?.conditions ?? [])
+    this.#options.conditions(key, statusOf(now)?.conditions ?? [])
     const isSame = before?.metadata.generation === generation && !deletionTimestamp
-    if (isSame && JSON.stringify(this.#written.get(uid ?? '')?.status) === JSON.stringify(status)) return
-    this.#tell(key)
+    if (!isSame || !this.#written.isIn(now)) this.#tell(key)
   }
 
-  #consumerGone({ metadata: { namespace, name, uid = '' } }: KubernetesObject): void {
+  #consumerGone({ metadata: { namespace, name, uid } }: KubernetesObject): void {
     const key = keyOf(namespace, name)
-    this.#written.delete(uid)
+    this.#written.forget(uid)
     this.provided.forget(key)
     this.#options.conditions(key, undefined)
     this.#tell(key)

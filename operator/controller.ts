@@ -86,17 +86,23 @@ export class Controller {
     for (const [kind, atMs] of this.#state.lastEventMs())
       if (nowMs - atMs > silentMs) return { ok: false, message: `the watch of ${kind} has been silent too long` }
     if (nowMs - this.#canaryMs > stuckMs) return { ok: false, message: 'the queue of work does not move' }
-    return { ok: true, message: 'leading' }
+    return { ok: true, message: `leading${this.#setAside()}` }
   }
 
   ready(): Health {
-    const ok = this.#state.isSynced
-    return { ok, message: ok ? 'leading' : 'listing what there is' }
+    const ok = this.#state.namespaces.isSynced
+    return { ok, message: `${ok ? 'leading' : 'listing what there is'}${this.#setAside()}` }
+  }
+
+  #setAside(): string {
+    const { setAside } = this.#state.namespaces
+    return setAside.length === 0 ? '' : `; set aside, as they may not be watched: ${setAside.join(', ')}`
   }
 
   /** Puts what has to be looked up into the metrics. */
   measure(): void {
     for (const [kind, atMs] of this.#state.lastEventMs()) this.#options.metrics.watchHeard(kind, atMs)
+    this.#options.metrics.setAside(this.#state.namespaces.setAside.length)
   }
 
   /** Resolves once the signal has aborted and what was begun has ended. */

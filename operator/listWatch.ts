@@ -41,12 +41,12 @@ export const listWatchLimits: ListWatchLimits = {
   relistMs: Number.POSITIVE_INFINITY,
 }
 
-/** Each is called when it happens; for metrics. */
+/** Each is called when it happens; `changed` when the state is another, with the namespace that is watched. */
 export interface ListWatchObserver {
   listed?(): void
-  /** A watch begins. */
   watching?(): void
   failed?(code: KubernetesErrorCode): void
+  changed?(namespace: string | undefined): void
 }
 
 export interface ListWatchOptions<Value> extends ObjectHandlers<Value> {
@@ -66,8 +66,9 @@ export interface ListWatchOptions<Value> extends ObjectHandlers<Value> {
  * - `absent`: the API does not exist; looked for again now and then
  * - `synced`: listed, and watched since
  * - `failing`: what is known may be old
+ * - `forbidden`: the namespace may not be watched, and what is known may be old; tried again and again
  */
-export type ListWatchState = 'starting' | 'absent' | 'synced' | 'failing'
+export type ListWatchState = 'starting' | 'absent' | 'synced' | 'failing' | 'forbidden'
 
 export class ListWatch<Value> {
   /** Resolves when the objects are known for the first time, or known to have no API. Stays pending where it is stopped before. */
@@ -217,16 +218,18 @@ export class ListWatch<Value> {
   }
 
   #failed(error: unknown): number {
-    const { kind, random, observer, logger } = this.#options
+    const { kind, selection, random, observer, logger } = this.#options
     const { code = 'Unavailable', retryAfterMs = 0 } = error instanceof KubernetesError ? error : {}
     // A watch that is not found: the API went away, which a list will tell.
     if (code === 'Expired' || code === 'NotFound') this.#resourceVersion = undefined
     const pauseMs = retryAfterMs + fullJitterMs(this.#limits.backoff, ++this.#failures, random())
-    const context = { kind: kind.kind, code, failures: this.#failures, pause_ms: Math.round(pauseMs) }
-    // Connections end now and then; that they go on ending is news.
-    logger[this.#failures > 1 ? 'warning' : 'info']('the watch is interrupted', { context, error })
+    const told = { error, context: { kind: kind.kind, code, failures: this.#failures, pause_ms: Math.round(pauseMs) } }
+    const isForbidden = code === 'Forbidden' && selection?.namespace !== undefined
+    // Connections end now and then; that they go on ending is news. That a namespace is forbidden is told once, for all kinds.
+    logger[isForbidden ? 'debug' : this.#failures > 1 ? 'warning' : 'info']('the watch is interrupted', told)
     observer?.failed?.(code)
-    if (this.#state === 'synced') this.#become('failing')
+    if (isForbidden) this.#become('forbidden')
+    else if (this.#state === 'synced') this.#become('failing')
     return pauseMs
   }
 
@@ -236,6 +239,7 @@ export class ListWatch<Value> {
     this.#options.logger.debug('the watch changed its state', { context })
     this.#state = state
     if (state === 'synced' || state === 'absent') this.#resolveSynced()
+    this.#options.observer?.changed?.(this.#options.selection?.namespace)
   }
 }
 

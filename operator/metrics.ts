@@ -19,6 +19,8 @@ export interface OperatorMetrics {
   leading(is: boolean): void
   /** When a watch last heard anything, in milliseconds since the epoch. */
   watchHeard(kind: string, atMs: number): void
+  /** How many namespaces may not be watched. */
+  setAside(namespaces: number): void
   /** Conditions of one resource; undefined once it is gone. */
   conditions(key: string, conditions: readonly ConditionValue[] | undefined): void
 }
@@ -91,6 +93,11 @@ export function createOperatorMetrics(lease: string): OperatorMetrics {
     labelNames: ['kind'],
     registers,
   })
+  const setAside = new Gauge({
+    name: 'healthconsumer_operator_namespaces_set_aside',
+    help: 'Namespaces that the operator is to look after and may not watch.',
+    registers,
+  })
   const condition = new Gauge({
     name: 'healthconsumer_condition',
     help: 'Condition of a HealthConsumer: 1 for True, 0 for False, -1 for Unknown.',
@@ -118,6 +125,7 @@ export function createOperatorMetrics(lease: string): OperatorMetrics {
     retried: () => retries.inc({ name: controller }),
     leading: is => master.set({ name: lease }, is ? 1 : 0),
     watchHeard: (kind, atMs) => lastEvent.set({ kind }, atMs / 1000),
+    setAside: namespaces => setAside.set(namespaces),
     conditions(key, conditions) {
       const [namespace = '', name = ''] = key.split('/')
       if (conditions === undefined) {

@@ -3,7 +3,7 @@
  * Together they look like one; each keeps itself up to date.
  */
 import type { Kind } from './kubernetes.ts'
-import { ListWatch, type ListWatchOptions } from './listWatch.ts'
+import { ListWatch, type ListWatchOptions, type ListWatchState } from './listWatch.ts'
 
 export type WatchedOptions<Value> = Omit<ListWatchOptions<Value>, 'selection'> & {
   readonly labelSelector?: string
@@ -27,18 +27,22 @@ export class Watched<Value> {
     return this.#all ? [this.#all] : [...this.#byNamespace.values()]
   }
 
-  /** Whether the API server has the kind, as far as was told. */
+  /** How it stands in a namespace; undefined for the one of all. */
+  stateIn(namespace: string | undefined): ListWatchState {
+    return (namespace === undefined ? this.#all : this.#byNamespace.get(namespace))!.state
+  }
+
+  /** Whether the API server has the kind, as far as was told: a namespace that may not be watched tells nothing. */
   get isThere(): boolean {
-    return this.#each.every(({ state }) => state === 'synced' || state === 'failing')
+    const told = this.#each.filter(({ state }) => state !== 'starting' && state !== 'forbidden')
+    return told.length > 0 && told.every(({ state }) => state !== 'absent')
   }
 
-  /** Milliseconds since the epoch: when the least lively of them last heard anything. */
+  /** Milliseconds since the epoch: when the least lively of them last heard anything, of those that may hear anything. */
   get lastEventMs(): number {
-    return Math.min(...this.#each.map(({ lastEventMs }) => lastEventMs))
-  }
-
-  get synced(): Promise<unknown> {
-    return Promise.all(this.#each.map(({ synced }) => synced))
+    const allowed = this.#each.filter(({ state }) => state !== 'forbidden')
+    const listening = allowed.length > 0 ? allowed : this.#each
+    return Math.min(...listening.map(({ lastEventMs }) => lastEventMs))
   }
 
   get(namespace: string, name: string): Value | undefined {

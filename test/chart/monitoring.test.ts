@@ -86,6 +86,16 @@ const cases: Readonly<Record<string, Case>> = {
     labels: { kind: 'Deployment' },
     description: 'The watch of Deployment has been silent for 20m 0s; bookmarks come every minute.',
   },
+  HealthConsumerOperatorNamespaceSetAside: {
+    fires: {
+      [`healthconsumer_operator_namespaces_set_aside${labels()}`]: '2x60',
+      // One that does not lead.
+      [`healthconsumer_operator_namespaces_set_aside${labels({ instance: 'b' })}`]: '0x60',
+    },
+    quiet: { [`healthconsumer_operator_namespaces_set_aside${labels()}`]: '1x10 0x50' },
+    at: '20m',
+    description: '2 of watchNamespaces are set aside. Their consumers go on; changes and repairs in them wait.',
+  },
   HealthConsumerOperatorAPIErrors: {
     fires: {
       [`rest_client_requests_total${labels({ code: '200' })}`]: '0+50x60',
