@@ -83,16 +83,16 @@ export async function startCluster({ controllers = true } = {}): Promise<TestClu
     async installCrd() {
       const crd = customResourceDefinition() as unknown as KubernetesObject
       await client().apply(crd, { fieldManager: 'test' })
-      const isServed = () =>
-        client()
-          .list(kinds.HealthConsumer, {})
-          .then(
-            () => true,
-            () => false,
-          )
+      const done = (what: Promise<unknown>) =>
+        what.then(
+          () => true,
+          () => false,
+        )
       // Its API is served once its names are accepted, seconds before the definition says so.
-      await kubectl('wait', '--for=condition=Established', '--timeout=60s', `crd/${crd.metadata.name}`)
-      await until('the API of HealthConsumers is served', isServed)
+      await until('the definition is established', () =>
+        done(kubectl('wait', '--for=condition=Established', `crd/${crd.metadata.name}`)),
+      )
+      await until('the API of HealthConsumers is served', () => done(client().list(kinds.HealthConsumer, {})))
     },
     start: async program => void (await cluster('start', program)),
     stop: async program => void (await cluster('stop', program)),
