@@ -1,6 +1,6 @@
 /** When a token is fetched: once for all, again before it expires, and never one that is of no use any more. */
 import assert from 'node:assert/strict'
-import { suite, test } from 'node:test'
+import { suite, type TestContext, test } from 'node:test'
 import type { OAuthLogin, OAuthToken } from '../../../runtime/source/oauthEndpoint.ts'
 import { OAuthError } from '../../../runtime/source/oauthError.ts'
 import { createOAuthTokens } from '../../../runtime/source/oauthTokens.ts'
@@ -24,6 +24,16 @@ function given(lifetimeSeconds: number) {
     return { value, lifetimeMs: lifetimeSeconds * 1000 }
   }
   return { world, tokens: createOAuthTokens({ fetch, now: () => world.seconds * 1000 }) }
+}
+
+/** Time that goes by for timers too. */
+function passing(world: { seconds: number }, { timers }: TestContext['mock']): (seconds: number) => Promise<void> {
+  timers.enable({ apis: ['setTimeout'] })
+  return async seconds => {
+    world.seconds += seconds
+    timers.tick(seconds * 1000)
+    await new Promise(setImmediate)
+  }
 }
 
 suite('tokens of OAuth', () => {
@@ -107,6 +117,57 @@ suite('tokens of OAuth', () => {
     world.seconds = 285
     world.failure = new OAuthError('NO_TOKEN', 'down')
     await assert.rejects(tokens.current(login), { code: 'NO_TOKEN' })
+  })
+
+  test('it is renewed before anyone asks, as long as somebody does', async ({ mock }) => {
+    const { world, tokens } = given(300)
+    const pass = passing(world, mock)
+    await tokens.current(login)
+    await pass(239)
+    assert.equal(world.fetched, 1)
+    await pass(1)
+    assert.equal(world.fetched, 2)
+    await pass(50)
+    assert.equal(await tokens.current(login), 'c2')
+    await pass(190)
+    assert.equal(world.fetched, 3)
+    await pass(10_000)
+    assert.equal(world.fetched, 3)
+    assert.equal(await tokens.current(login), 'c4')
+  })
+
+  test('an endpoint that fails is asked again while the last token is good, and one that denies is not', async ({
+    mock,
+  }) => {
+    const { world, tokens } = given(300)
+    const pass = passing(world, mock)
+    await tokens.current(login)
+    world.failure = new OAuthError('NO_TOKEN', 'down')
+    await pass(240)
+    await pass(10)
+    assert.equal(world.fetched, 3)
+    world.failure = undefined
+    await pass(10)
+    assert.equal(await tokens.current(login), 'c4')
+    world.failure = new OAuthError('NO_TOKEN', 'down')
+    for (const seconds of [240, 10, 10, 10, 10, 10, 10]) await pass(seconds)
+    assert.equal(world.fetched, 4 + 6)
+    world.failure = undefined
+    assert.equal(await tokens.current(login), 'c11')
+    world.failure = new OAuthError('TOKEN_DENIED', 'denied')
+    await pass(240)
+    await pass(10)
+    assert.equal(world.fetched, 12)
+  })
+
+  test('a token that lives for years needs no timer that long', async ({ mock }) => {
+    mock.timers.enable({ apis: ['setTimeout'] })
+    const { world, tokens } = given(1e9)
+    await tokens.current(login)
+    mock.timers.tick(2 ** 31 - 2)
+    assert.equal(world.fetched, 1)
+    mock.timers.tick(1)
+    assert.equal(world.fetched, 2)
   })
 
   test('what a broker refused is not given again, whatever else was refused', async () => {
