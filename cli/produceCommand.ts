@@ -90,25 +90,11 @@ async function produce(flags: Flags, command: Command, io: CommandIo): Promise<v
 
 /** Before anything is sent, rather than sending it in another way than the manifest says. */
 function refuseUnsupported({ file, resource }: Manifest): void {
-  const { kafka, format } = resource.spec
-  const found: readonly (readonly [field: string, what: string, fix: string])[] = [
-    ...(kafka.sasl?.mechanism === 'oauthbearer'
-      ? [['spec.kafka.sasl.mechanism', 'oauthbearer', 'use plain, scram-sha-256 or scram-sha-512'] as const]
-      : []),
-    ...(format === 'avro' ? [['spec.format', 'avro', 'produce to a topic of the json format'] as const] : []),
-  ]
-  if (found.length === 0) return
-  throw new CommandError(
-    2,
-    found.map(([field, what, fix]) => ({
-      code: 'NOT_SUPPORTED',
-      what: `${what} is not supported by produce yet`,
-      where: `${file}: ${field}`,
-      fix,
-      file,
-      field,
-    })),
-  )
+  if (resource.spec.format !== 'avro') return
+  const field = 'spec.format'
+  const what = 'avro is not supported by produce yet'
+  const fix = 'produce to a topic of the json format'
+  throw new CommandError(2, [{ code: 'NOT_SUPPORTED', what, where: `${file}: ${field}`, fix, file, field }])
 }
 
 const failureOf = ({ code, broker, message }: ProduceError): Failure => ({

@@ -6,7 +6,7 @@
  * answer got lost has the same sequence numbers and the same records, so that the broker drops the repetition.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
-import { type Admin, Kafka, logLevel, Partitioners, type Producer, type SASLOptions } from 'kafkajs'
+import { type Admin, Kafka, logLevel, Partitioners, type Producer } from 'kafkajs'
 import type { KafkaCredentials } from '../runtime/source/credentials.ts'
 import { createPayload, type Payload, type PayloadOptions } from './payloads.ts'
 import { createRetry, type Retry } from './produceRetry.ts'
@@ -49,13 +49,12 @@ export interface ProduceReport {
 export async function producePayloads(options: ProduceOptions, events: ProduceEvents = {}): Promise<ProduceReport> {
   const startedMs = performance.now()
   const { tls, sasl } = options.credentials ?? {}
-  // A copy: kafkajs writes into what it is given.
-  const login: SASLOptions | undefined = sasl && { ...sasl }
   const kafka = new Kafka({
     clientId: 'healthconsumer-produce',
     brokers: [...options.bootstrapServers],
     ssl: tls,
-    sasl: login,
+    // kafkajs writes into what it is given.
+    sasl: sasl && { ...sasl },
     logLevel: logLevel.NOTHING,
     retry: { retries: 0 },
   })

@@ -75,8 +75,8 @@ function innermost(thrown: unknown): KafkaError {
   if (!(thrown instanceof Error)) return new Error(String(thrown))
   const error: KafkaError = thrown
   if (error.errors?.[0]) return innermost(error.errors[0])
-  return error.cause instanceof Error ? innermost(error.cause) : error
+  return error.name.startsWith('KafkaJS') && error.cause instanceof Error ? innermost(error.cause) : error
 }
 
-/** Errors of kafkajs say so themselves, those of a socket have a code; any other is a fault that repeating cannot mend. */
+/** Errors of kafkajs and of logins say so themselves, those of a socket have a code; any other is a fault that repeating cannot mend. */
 const isRetriable = (error: KafkaError): boolean => error.retriable ?? 'code' in error

@@ -70,7 +70,8 @@ const tls = z.strictObject({
 const sasl = z.strictObject({
   mechanism: z.enum(['plain', 'scram-sha-256', 'scram-sha-512', 'oauthbearer']).describe('SASL mechanism.'),
   secretRef: secretReference(
-    'Secret with the keys username and password; for oauthbearer tokenEndpoint, clientId and clientSecret.',
+    'Secret with the keys username and password; for oauthbearer tokenEndpoint, clientId and clientSecret, and where ' +
+      'they are asked for scope, ca.crt (authorities of the token endpoint), logicalCluster and identityPoolId.',
   ),
 })
 

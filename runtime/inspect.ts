@@ -8,7 +8,7 @@ import type { Inspection } from './contract/inspection.ts'
 import { errorsDefinition, rawDefinition } from './iceberg/tables.ts'
 import { inspect } from './inspection.ts'
 import { openLake } from './lake.ts'
-import { readKafkaCredentials } from './source/credentials.ts'
+import { kafkaCredentialsReader } from './source/credentials.ts'
 import { createKafkaPositions } from './source/kafkaPositions.ts'
 import type { KafkaPositions } from './source/source.ts'
 import { getLogger } from './telemetry/logging.ts'
@@ -20,7 +20,7 @@ export async function inspectConsumer(
   secretsDirectory?: string,
 ): Promise<Inspection> {
   const { groupId, topics, tables, onGap, bootstrapServers } = configuration
-  const credentials = () => readKafkaCredentials(configuration, secretsDirectory)
+  const credentials = kafkaCredentialsReader(configuration, secretsDirectory)
   const { catalog, storage, close } = await openLake(configuration, secretsDirectory)
   const positions = createKafkaPositions({
     connection: { bootstrapServers, clientId: 'healthconsumer-status', credentials },

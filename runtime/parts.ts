@@ -17,7 +17,7 @@ import { type Lake, openLake } from './lake.ts'
 import type { Observers } from './observers.ts'
 import type { PipelinePorts } from './pipelinePorts.ts'
 import { createRowSink } from './rowSink.ts'
-import { readKafkaCredentials } from './source/credentials.ts'
+import { kafkaCredentialsReader } from './source/credentials.ts'
 import { type ClosableKafkaPositions, createKafkaPositions } from './source/kafkaPositions.ts'
 import { createKafkaSource } from './source/kafkaSource.ts'
 import { createMemberRecords } from './source/memberRecords.ts'
@@ -70,7 +70,7 @@ function createKafkaParts({ configuration, observers, stateDirectory, secretsDir
   const connection = {
     bootstrapServers,
     clientId: `healthconsumer-${hostname()}`,
-    credentials: () => readKafkaCredentials(configuration, secretsDirectory),
+    credentials: kafkaCredentialsReader(configuration, secretsDirectory),
   }
   const logger = getLogger('runtime.source')
   const memberRecords = createMemberRecords(stateDirectory, groupId)

@@ -9,7 +9,7 @@ import { errorsDefinition, rawDefinition } from './iceberg/tables.ts'
 import { openLake } from './lake.ts'
 import { newSnapshotId, sleep } from './parts.ts'
 import { createRecovery, type Recovery } from './recover/recover.ts'
-import { readKafkaCredentials } from './source/credentials.ts'
+import { kafkaCredentialsReader } from './source/credentials.ts'
 import { createKafkaPositions } from './source/kafkaPositions.ts'
 import { createRecordReader } from './source/recordAt.ts'
 import { getLogger } from './telemetry/logging.ts'
@@ -25,7 +25,7 @@ export async function withRecovery<T>(
   work: (recovery: Recovery) => Promise<T>,
 ): Promise<T> {
   const { groupId, topics, tables, startFrom, onGap, bootstrapServers, pendingLocation } = configuration
-  const credentials = () => readKafkaCredentials(configuration, secretsDirectory)
+  const credentials = kafkaCredentialsReader(configuration, secretsDirectory)
   const connection = { bootstrapServers, clientId: 'healthconsumer-recover', credentials }
   const logger = getLogger('runtime.source')
   const { catalog, storage, isConfined, close } = await openLake(configuration, secretsDirectory)

@@ -1,6 +1,14 @@
 /** The Secrets that a resource names, and the ConfigMaps: what its pods need beside what the operator makes. Pure. */
 import type { HealthConsumer } from '../../crds/healthconsumer.ts'
-import { authorities, type ContentCheck, catalogLogin, keyPair, texts } from '../../runtime/contract/secretContents.ts'
+import {
+  authorities,
+  type ContentCheck,
+  catalogLogin,
+  keyPair,
+  oauthKeys,
+  oauthLogin,
+  texts,
+} from '../../runtime/contract/secretContents.ts'
 
 /** Names of the Secrets that are mounted into the pods, in order and each once. */
 export function referencedSecrets({ spec }: HealthConsumer): readonly string[] {
@@ -46,8 +54,9 @@ export function dependenciesOf({ spec }: HealthConsumer): readonly Dependency[] 
   const authoritiesIn = (reference: { readonly name: string; readonly key: string } | undefined, field: string) =>
     reference === undefined ? [] : secret(reference.name, field, [reference.key], authorities(reference.key))
   const claim = iceberg.storage?.persistentVolumeClaim?.claimName
-  const saslKeys =
-    kafka.sasl?.mechanism === 'oauthbearer' ? ['tokenEndpoint', 'clientId', 'clientSecret'] : ['username', 'password']
+  const user = ['username', 'password']
+  const [saslKeys, saslCheck] =
+    kafka.sasl?.mechanism === 'oauthbearer' ? ([oauthKeys, oauthLogin] as const) : ([user, texts(user)] as const)
   return [
     ...authoritiesIn(kafka.tls?.caSecretRef, 'spec.kafka.tls.caSecretRef'),
     ...secret(
@@ -56,8 +65,8 @@ export function dependenciesOf({ spec }: HealthConsumer): readonly Dependency[] 
       ['tls.crt', 'tls.key'],
       keyPair,
     ),
-    ...secret(kafka.sasl?.secretRef.name, 'spec.kafka.sasl.secretRef', saslKeys),
-    ...secret(schemaRegistry?.secretRef?.name, 'spec.schemaRegistry.secretRef', ['username', 'password']),
+    ...secret(kafka.sasl?.secretRef.name, 'spec.kafka.sasl.secretRef', saslKeys, saslCheck),
+    ...secret(schemaRegistry?.secretRef?.name, 'spec.schemaRegistry.secretRef', user),
     // A token, or an id with a secret: none of them is needed by itself.
     ...secret(iceberg.catalog.secretRef?.name, 'spec.iceberg.catalog.secretRef', [], catalogLogin),
     ...authoritiesIn(iceberg.catalog.caSecretRef, 'spec.iceberg.catalog.caSecretRef'),

@@ -69,6 +69,12 @@ export function catalogKeysProblem(keys: ReadonlySet<string>): ContentProblem | 
   }
 }
 
+/** What the Secret of a login with OAuth must hold, and what it may. */
+export const oauthKeys = ['tokenEndpoint', 'clientId', 'clientSecret'] as const
+/** Sent to the brokers as SASL extensions (KIP-342) of the same names, which Confluent Cloud asks for. */
+export const oauthExtensions = ['logicalCluster', 'identityPoolId'] as const
+export const optionalOauthKeys = ['scope', 'ca.crt', ...oauthExtensions] as const
+
 /** Asked of all that a Secret holds; undefined where it is of use, as far as its content can tell. */
 export type ContentCheck = (contents: SecretContents) => ContentProblem | undefined
 
@@ -100,6 +106,31 @@ export const keyPair: ContentCheck = contents => {
 
 export const catalogLogin: ContentCheck = contents =>
   texts(catalogKeys)(contents) ?? catalogKeysProblem(new Set(catalogKeys.filter(key => Object.hasOwn(contents, key))))
+
+export const oauthLogin: ContentCheck = contents =>
+  texts([...oauthKeys, ...optionalOauthKeys])(contents) ??
+  endpointProblem(contents) ??
+  extensionProblem(contents) ??
+  authorities('ca.crt')(contents)
+
+const lineOf = (contents: SecretContents, key: string): string | undefined =>
+  Object.hasOwn(contents, key) ? withoutLineEnd(String(contents[key])) : undefined
+
+function endpointProblem(contents: SecretContents): ContentProblem | undefined {
+  const text = lineOf(contents, 'tokenEndpoint')
+  if (text === undefined) return undefined
+  const url = URL.parse(text)
+  if (url === null || !/^https?:$/.test(url.protocol))
+    return { what: 'key tokenEndpoint is no address', fix: 'write https://HOST/PATH' }
+  if (url.username === '' && url.password === '') return undefined
+  return { what: 'key tokenEndpoint holds a login', fix: 'write it into the keys clientId and clientSecret' }
+}
+
+/** RFC 7628 section 3.1: what else stands there would end the message. */
+function extensionProblem(contents: SecretContents): ContentProblem | undefined {
+  const key = oauthExtensions.find(name => !/^[\x20-\x7e]*$/.test(lineOf(contents, name) ?? ''))
+  return key && { what: `key ${key} holds what is no printable ASCII`, fix: 'write one line of ASCII' }
+}
 
 function readable(
   contents: SecretContents,

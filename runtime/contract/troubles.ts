@@ -7,7 +7,7 @@
 export const troubles = {
   BrokersUnreachable: 'no Kafka broker answers',
   BrokersNotReady: 'Kafka answers that it cannot serve now',
-  LoginRefused: 'Kafka refuses the credentials, or the TLS handshake failed',
+  LoginRefused: 'Kafka refuses the credentials, there is no token to log in with, or the TLS handshake failed',
   AccessDenied: 'Kafka denies access to a topic or to the group',
   TopicMissing: 'Kafka has no such topic',
   KafkaFailing: 'Kafka fails for another reason',

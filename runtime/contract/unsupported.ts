@@ -14,12 +14,6 @@ export function unsupportedHere(configuration: RuntimeConfiguration): readonly P
   const { catalog } = configuration
   const checks: readonly [boolean, FieldPath, string, string][] = [
     [
-      configuration.sasl?.mechanism === 'oauthbearer',
-      ['spec', 'kafka', 'sasl', 'mechanism'],
-      'oauthbearer',
-      'use plain, scram-sha-256 or scram-sha-512',
-    ],
-    [
       // kafkajs takes what stands before the first colon for the host.
       configuration.bootstrapServers.some(server => server.startsWith('[')),
       ['spec', 'kafka', 'bootstrapServers'],

@@ -3,28 +3,36 @@
  * asked, so that a rotated secret is taken up. No content ever gets into a message.
  */
 import { createSecureContext } from 'node:tls'
+import type { Mechanism, SASLOptions } from 'kafkajs'
 import type { RuntimeConfiguration } from '../contract/configuration.ts'
 import { pemFailure, pemFix, readKeyPair } from '../contract/secretContents.ts'
 import { CredentialsError, readAuthorities, readKey, withoutLineEnd } from '../secrets.ts'
+import { oauthBearer } from './oauthBearer.ts'
+import { readOAuthSecret } from './oauthSecret.ts'
+import { createOAuthTokens, type OAuthTokens } from './oauthTokens.ts'
 
 export interface KafkaCredentials {
   /** Present where the connection is encrypted; contents (PEM), not file names. */
   readonly tls?: { readonly ca?: string; readonly cert?: string; readonly key?: string }
-  readonly sasl?: {
-    readonly mechanism: 'plain' | 'scram-sha-256' | 'scram-sha-512'
-    readonly username: string
-    readonly password: string
-  }
+  readonly sasl?: SASLOptions | Mechanism
 }
 
 type Configured = Pick<RuntimeConfiguration, 'kafkaTls' | 'sasl'>
 
 /** Throws CredentialsError. */
-export function readKafkaCredentials({ kafkaTls, sasl }: Configured, directory: string | undefined): KafkaCredentials {
-  return {
+export const readKafkaCredentials = (configured: Configured, directory: string | undefined): KafkaCredentials =>
+  kafkaCredentialsReader(configured, directory)()
+
+/** Reads them at each call, which throws CredentialsError; a token is kept from one call to the next. */
+export function kafkaCredentialsReader(
+  { kafkaTls, sasl }: Configured,
+  directory: string | undefined,
+): () => KafkaCredentials {
+  const tokens = createOAuthTokens()
+  return () => ({
     ...(kafkaTls && { tls: readTls(kafkaTls, directory) }),
-    ...(sasl && { sasl: readSasl(sasl, directory) }),
-  }
+    ...(sasl && { sasl: readSasl(sasl, directory, tokens) }),
+  })
 }
 
 function readTls(
@@ -42,14 +50,22 @@ function readTls(
 }
 
 function readSasl(
-  { mechanism, secret }: NonNullable<Configured['sasl']>,
+  { mechanism, secret: name }: NonNullable<Configured['sasl']>,
   directory: string | undefined,
+  tokens: OAuthTokens,
 ): NonNullable<KafkaCredentials['sasl']> {
-  const field = 'spec.kafka.sasl.secretRef'
-  if (mechanism === 'oauthbearer')
-    throw new CredentialsError('INVALID_SECRET', field, 'oauthbearer is not supported', 'use another mechanism')
-  const text = (key: string) => withoutLineEnd(readKey({ directory, field, name: secret }, key))
-  return { mechanism, username: text('username'), password: text('password') }
+  const secret = { directory, field: 'spec.kafka.sasl.secretRef', name }
+  if (mechanism === 'oauthbearer') {
+    // What is wrong with it is told now, not at the first login.
+    readOAuthSecret(secret)
+    return oauthBearer(async () => {
+      const { login, extensions } = readOAuthSecret(secret)
+      return { token: await tokens.current(login), extensions }
+    }, tokens.refused)
+  }
+  const text = (key: string) => withoutLineEnd(readKey(secret, key))
+  const login: SASLOptions = { mechanism, username: text('username'), password: text('password') }
+  return login
 }
 
 function assertPair(cert: string, key: string, field: string, name: string): void {

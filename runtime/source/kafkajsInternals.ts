@@ -12,7 +12,7 @@
  */
 import { createRequire } from 'node:module'
 import type { ConnectionOptions } from 'node:tls'
-import type { SASLOptions } from 'kafkajs'
+import type { Mechanism, SASLOptions } from 'kafkajs'
 
 /** A request, or the error that a broker answers, in kafkajs' words: `type` is Kafka's name of the error. */
 export interface KafkajsError extends Error {
@@ -127,7 +127,7 @@ export interface ClusterOptions {
   readonly brokers: readonly string[]
   readonly clientId: string
   readonly ssl?: ConnectionOptions | undefined
-  readonly sasl?: SASLOptions | undefined
+  readonly sasl?: SASLOptions | Mechanism | undefined
   /** Milliseconds. */
   readonly connectionTimeout: number
   readonly requestTimeout: number

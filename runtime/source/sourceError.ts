@@ -2,7 +2,9 @@
  * Every way in which talking to Kafka fails, as a closed list, and how the errors of kafkajs map to it. A message names
  * the broker or the setting and what to do; it never holds a record's content or a secret.
  */
+import { CredentialsError } from '../secrets.ts'
 import type { KafkajsError } from './kafkajsInternals.ts'
+import { OAuthError } from './oauthError.ts'
 
 export const sourceErrorCodes = [
   /** No broker answers, a connection broke, or a request timed out. */
@@ -75,6 +77,8 @@ export function toSourceError(
   const named = broker ?? servers.join(', ')
   const at = named === '' ? 'Kafka' : `Kafka at ${named}`
   const as = (kind: SourceErrorCode, message: string) => new SourceError(kind, message, thrown)
+  if (error instanceof OAuthError) return as('AUTHENTICATION', error.message)
+  if (error instanceof CredentialsError) return as('AUTHENTICATION', `no credentials for ${at}: ${error.message}`)
   if (error.name === 'KafkaJSSASLAuthenticationError' || type.includes('SASL'))
     return as(
       'AUTHENTICATION',

@@ -60,15 +60,14 @@ for (const [what, args, message] of [
     assert.match(err, message)
   })
 
-test('what it cannot send as the manifest says it refuses, every field at once', async () => {
+test('what it cannot send as the manifest says it refuses', async () => {
   const file = await manifest(
-    '{ bootstrapServers: [localhost:1], sasl: { mechanism: oauthbearer, secretRef: { name: s } } }',
+    '{ bootstrapServers: [localhost:1] }',
     '  format: avro\n  schemaRegistry: { url: http://localhost }\n',
   )
   const { exitCode, err } = await produce('-f', file, '--payloads', '1')
   assert.equal(exitCode, 2, err)
-  for (const field of ['spec.kafka.sasl.mechanism', 'spec.format'])
-    assert.match(err, new RegExp(`error\\[NOT_SUPPORTED\\].*${field}`))
+  assert.match(err, /error\[NOT_SUPPORTED\].*spec\.format/)
 })
 
 test('nobody there: it warns, names the broker, gives up after the time given and fails', async () => {

@@ -105,6 +105,27 @@ test('what a Secret holds is told where the pods cannot use it, by key and fix, 
   assert.deepEqual(await wrong(), [])
 })
 
+test('a login with OAuth is looked into', async () => {
+  const { report, put } = await world()
+  const oauth = { mechanism: 'oauthbearer', secretRef: { name: 'login' } }
+  const resource = resourceOf(spec({ kafka: { bootstrapServers: ['k:9092'], sasl: oauth } }))
+  const login = { tokenEndpoint: 'https://login/token\n', clientId: 'c', clientSecret: 'canary' }
+  const wrong = async (changes: Readonly<Record<string, string>>) => {
+    await put(secret('team', 'login', { ...login, ...changes }))
+    return (await report(resource)).missing.map(each => each.wrong?.what)
+  }
+  assert.deepEqual(await wrong({ scope: 's', 'ca.crt': certificateAndKey().certificate, logicalCluster: 'l' }), [])
+  for (const [changes, what] of [
+    [{ tokenEndpoint: 'canary/token' }, 'key tokenEndpoint is no address'],
+    [{ tokenEndpoint: 'ftp://canary' }, 'key tokenEndpoint is no address'],
+    [{ tokenEndpoint: 'https://me:canary@login' }, 'key tokenEndpoint holds a login'],
+    [{ scope: '\n' }, 'key scope is no text'],
+    [{ 'ca.crt': 'canary' }, 'key ca.crt cannot be used (no certificate)'],
+    [{ identityPoolId: 'canary\x01auth=x' }, 'key identityPoolId holds what is no printable ASCII'],
+  ] as const)
+    assert.deepEqual(await wrong(changes), [what])
+})
+
 test('one Secret for two fields is asked for each what it needs', async () => {
   const { report, put } = await world()
   await put(secret('team', 'login', { username: 'u', password: 'p' }))

@@ -15,7 +15,6 @@ function configured(changes: Readonly<Record<string, unknown>> = {}): RuntimeCon
 test('the minimal configuration is supported', () => assert.deepEqual(unsupportedHere(configured()), []))
 
 for (const [field, changes] of [
-  ['spec.kafka.sasl.mechanism', { 'spec.kafka.sasl': { mechanism: 'oauthbearer', secretRef: { name: 'a' } } }],
   ['spec.kafka.bootstrapServers', { 'spec.kafka.bootstrapServers': ['kafka:9092', '[::1]:9092'] }],
   ['spec.format', { 'spec.format': 'avro', 'spec.schemaRegistry': { url: 'http://a' } }],
   ['spec.iceberg.catalog.properties', { 'spec.iceberg.catalog.properties': { a: 'b' } }],

@@ -15,6 +15,7 @@ function secret(name: string, keys: Readonly<Record<string, string | Buffer>>): 
   for (const [key, text] of Object.entries(keys)) writeFileSync(join(folder, name, key), text)
 }
 const sasl = (name: string, mechanism: 'plain' | 'scram-sha-512' = 'plain') => ({ sasl: { mechanism, secret: name } })
+const oauth = (name: string) => ({ sasl: { mechanism: 'oauthbearer' as const, secret: name } })
 const ca = (name: string, key = 'ca.crt') => ({ kafkaTls: { caSecret: { name, key } } })
 
 suite('credentials', () => {
@@ -34,9 +35,10 @@ suite('credentials', () => {
 
   test('they are read anew each time', () => {
     secret('rotated', { username: 'me', password: 'old' })
-    assert.equal(readKafkaCredentials(sasl('rotated'), folder).sasl?.password, 'old')
+    const login = { mechanism: 'plain', username: 'me' }
+    assert.deepEqual(readKafkaCredentials(sasl('rotated'), folder).sasl, { ...login, password: 'old' })
     writeFileSync(join(folder, 'rotated', 'password'), 'new')
-    assert.equal(readKafkaCredentials(sasl('rotated'), folder).sasl?.password, 'new')
+    assert.deepEqual(readKafkaCredentials(sasl('rotated'), folder).sasl, { ...login, password: 'new' })
   })
 
   secret('half', { username: 'me' })
@@ -47,6 +49,12 @@ suite('credentials', () => {
   const notPem = '-----BEGIN CERTIFICATE-----\nhidden\n-----END CERTIFICATE-----\n'
   secret('authority', { 'ca.crt': 'hidden', other: notPem })
   secret('pair', { 'tls.crt': notPem, 'tls.key': 'hidden' })
+  const login = { tokenEndpoint: 'https://login/token', clientId: 'me', clientSecret: 'hidden' }
+  secret('no-client-secret', { ...login, clientSecret: '' })
+  secret('no-endpoint', { clientId: 'me', clientSecret: 'hidden' })
+  secret('endpoint', { ...login, tokenEndpoint: 'https://me:hidden@login' })
+  secret('extension', { ...login, logicalCluster: 'hidden\x01a=b' })
+  secret('own-authority', { ...login, 'ca.crt': 'hidden' })
   const pair = { kafkaTls: { clientCertificateSecret: 'pair' } }
 
   const cases: readonly (readonly [
@@ -63,6 +71,11 @@ suite('credentials', () => {
     ['a key that is a folder', sasl('folder'), 'UNREADABLE_SECRET', 'sasl.secretRef', /EISDIR/],
     ['an authority that is no PEM', ca('authority'), 'INVALID_SECRET', 'tls.caSecretRef', /no certificate.*PEM/],
     ['an authority that is no certificate', ca('authority', 'other'), 'INVALID_SECRET', 'tls.caSecretRef', /key other/],
+    ['a token endpoint that is missing', oauth('no-endpoint'), 'MISSING_SECRET', 'sasl.secretRef', /tokenEndpoint/],
+    ['a client secret that is empty', oauth('no-client-secret'), 'INVALID_SECRET', 'sasl.secretRef', /clientSecret/],
+    ['an endpoint with a login', oauth('endpoint'), 'INVALID_SECRET', 'sasl.secretRef', /tokenEndpoint holds a login/],
+    ['an extension of two lines', oauth('extension'), 'INVALID_SECRET', 'sasl.secretRef', /logicalCluster.*ASCII/],
+    ['an endpoint’s authority', oauth('own-authority'), 'INVALID_SECRET', 'sasl.secretRef', /ca\.crt.*no certificate/],
     ['a certificate that is none', pair, 'INVALID_SECRET', 'tls.clientCertificateSecretRef', /tls\.crt with tls\.key/],
   ]
   for (const [what, configuration, code, field, message] of cases)

@@ -1,6 +1,8 @@
 /** Which code and which fix each failure of kafkajs becomes. */
 import assert from 'node:assert/strict'
 import { suite, test } from 'node:test'
+import { CredentialsError } from '../../../runtime/secrets.ts'
+import { OAuthError } from '../../../runtime/source/oauthError.ts'
 import { SourceError, type SourceErrorCode, toSourceError } from '../../../runtime/source/sourceError.ts'
 
 function kafkajsError(name: string, fields: Record<string, unknown> = {}): Error {
@@ -19,6 +21,9 @@ const cases: readonly (readonly [Error, SourceErrorCode, RegExp])[] = [
   [kafkajsError('KafkaJSRequestTimeoutError', { broker }), 'UNREACHABLE', /kafka-1:9092/],
   [kafkajsError('KafkaJSBrokerNotFound'), 'UNREACHABLE', /unreachable/],
   [kafkajsError('KafkaJSSASLAuthenticationError'), 'AUTHENTICATION', /mechanism, user and password/],
+  [new OAuthError('NO_TOKEN', 'the token endpoint a'), 'AUTHENTICATION', /^the token endpoint a$/],
+  [new OAuthError('TOKEN_DENIED', 'the token endpoint a'), 'AUTHENTICATION', /^the token endpoint a$/],
+  [new CredentialsError('MISSING_SECRET', 'spec.a', 'what', 'fix'), 'AUTHENTICATION', /no credentials.*spec\.a · fix/],
   [answered('ILLEGAL_SASL_STATE'), 'AUTHENTICATION', /credentials/],
   [kafkajsError('KafkaJSConnectionError', { broker, code: 'DEPTH_ZERO_SELF_SIGNED_CERT' }), 'AUTHENTICATION', /CA/],
   [answered('TOPIC_AUTHORIZATION_FAILED'), 'AUTHORIZATION', /READ/],
@@ -46,6 +51,8 @@ suite('source errors', () => {
   test('are found below what kafkajs gave up retrying', () => {
     const cause = kafkajsError('KafkaJSConnectionError', { broker })
     assert.equal(toSourceError(kafkajsError('KafkaJSNumberOfRetriesExceeded', { cause })).code, 'UNREACHABLE')
+    const failed = kafkajsError('KafkaJSNumberOfRetriesExceeded', { cause: new OAuthError('NO_TOKEN', 'down', cause) })
+    assert.equal(toSourceError(failed).message, 'down')
   })
 
   test('name the servers where kafkajs names no broker', () => {
