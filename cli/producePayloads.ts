@@ -8,6 +8,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type Admin, Kafka, logLevel, Partitioners, type Producer } from 'kafkajs'
 import type { KafkaCredentials } from '../runtime/source/credentials.ts'
+import { tlsContext } from '../runtime/tlsContext.ts'
 import { createPayload, type Payload, type PayloadOptions } from './payloads.ts'
 import { createRetry, type Retry } from './produceRetry.ts'
 
@@ -52,7 +53,7 @@ export async function producePayloads(options: ProduceOptions, events: ProduceEv
   const kafka = new Kafka({
     clientId: 'healthconsumer-produce',
     brokers: [...options.bootstrapServers],
-    ssl: tls,
+    ssl: tls && { secureContext: tlsContext(tls) },
     // kafkajs writes into what it is given.
     sasl: sasl && { ...sasl },
     logLevel: logLevel.NOTHING,

@@ -68,6 +68,7 @@ export const mayImport: Readonly<Record<string, readonly string[]>> = {
     'runtime/secrets.ts',
     'runtime/source/credentials.ts',
     'runtime/telemetry',
+    'runtime/tlsContext.ts',
   ],
   hack: ['crds', 'cli', 'monitoring', 'operator', 'runtime', 'test'],
   test: ['crds', 'cli', 'monitoring', 'operator', 'runtime', 'hack'],
