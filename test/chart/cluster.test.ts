@@ -49,7 +49,7 @@ const isThere = (...parameters: string[]) =>
     () => false,
   )
 const example = async () => {
-  const { uid, generation } = (await get('hc', 'keda', '-n', 'health')).metadata
+  const { uid, generation } = (await get('hc', 'filesystem', '-n', 'health')).metadata
   return { uid, generation }
 }
 /** The definition as the API server would store that of the tree: without what is empty or a default. */
@@ -65,7 +65,7 @@ let first: Awaited<ReturnType<typeof example>>
 test('a version before is installed, in a namespace of restricted Pod Security', async () => {
   await helm('install', release, previous)
   await cluster.kubectl('wait', '--for=condition=Established', definition)
-  await cluster.kubectl('apply', '-f', join(root, 'examples/keda.yaml'))
+  await cluster.kubectl('apply', '-f', join(root, 'examples/filesystem.yaml'))
   first = await example()
   await assert.rejects(isCurrent(), /sessionTimeout/)
 })

@@ -9,6 +9,7 @@ import { type Admin, CompressionTypes, Kafka, logLevel, Partitioners, type Produ
 import type { Logger } from '../../runtime/contract/logger.ts'
 import { registerCodecs } from '../../runtime/source/codecs.ts'
 import { type Place, runAt, thisMachine } from '../place.ts'
+import { until } from '../until.ts'
 
 export interface ProducedRecord {
   readonly key?: Buffer | string | null
@@ -87,6 +88,17 @@ export async function startBroker(options: BrokerOptions = {}): Promise<TestBrok
     return created
   }
 
+  /** One of its own: an admin looks for every topic that it was asked about, and fails once one of them is deleted. */
+  async function withAdmin<T>(work: (own: Admin) => Promise<T>): Promise<T> {
+    const own = kafka.admin()
+    await own.connect()
+    try {
+      return await work(own)
+    } finally {
+      await own.disconnect()
+    }
+  }
+
   const messagesOf = (records: readonly ProducedRecord[], partition: number) =>
     records.map(({ key = null, value }) => ({ key, value, partition }))
 
@@ -98,18 +110,23 @@ export async function startBroker(options: BrokerOptions = {}): Promise<TestBrok
     transactionalProducer,
     async createTopic(topic, numPartitions = 1, config = {}) {
       const configEntries = Object.entries(config).map(([name, value]) => ({ name, value }))
-      await admin.createTopics({ topics: [{ topic, numPartitions, configEntries }], waitForLeaders: true })
+      const topics = [{ topic, numPartitions, configEntries }]
+      await withAdmin(own => own.createTopics({ topics, waitForLeaders: true }))
     },
     async deleteTopic(topic) {
-      await admin.deleteTopics({ topics: [topic] })
+      await withAdmin(async own => {
+        // It looks at the cluster afterwards, and where that fails deletes again what is gone by then: nobody's failure.
+        const failure = await own.deleteTopics({ topics: [topic] }).catch((error: unknown) => error)
+        const isGone = async () => !(await own.listTopics()).includes(topic)
+        await until(`${topic} is gone (${failure})`, () => isGone().catch(() => false))
+      })
     },
     async deleteRecords(topic, partition, offset) {
-      // An admin finds the leaders only of topics that it has asked about, and then fails once one of them is deleted.
-      const own = kafka.admin()
-      await own.connect()
-      await own.fetchTopicOffsets(topic)
-      await own.deleteTopicRecords({ topic, partitions: [{ partition, offset: String(offset) }] })
-      await own.disconnect()
+      await withAdmin(async own => {
+        // It finds the leaders only of topics that it has asked about.
+        await own.fetchTopicOffsets(topic)
+        await own.deleteTopicRecords({ topic, partitions: [{ partition, offset: String(offset) }] })
+      })
     },
     async produce(topic, partition, records, codec = 'none') {
       await producer.send({ topic, compression: codecs[codec], messages: messagesOf(records, partition) })
