@@ -5,10 +5,11 @@
  *
  * Source: apache/iceberg open-api/rest-catalog-open-api.yaml loadTable, createTable, updateTable, createNamespace.
  */
+
+import type { HttpAnswer } from '../httpExchange.ts'
 import { type Catalog, CatalogError, type TableDefinition, type TableIdentifier } from './catalog.ts'
 import { tableMetadataOf } from './metadataJson.ts'
 import { type JsonObject, saysNoTable, unreadable } from './rest/answers.ts'
-import type { HttpAnswer } from './rest/httpExchange.ts'
 import { namespacePath, namespacesPath, tablePath, tablesPath } from './rest/paths.ts'
 import { type CatalogRequest, nameOf } from './rest/requests.ts'
 import { endpoints, type ServerConfiguration } from './rest/serverConfiguration.ts'

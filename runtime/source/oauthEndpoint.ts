@@ -4,9 +4,7 @@
  *
  * Source: RFC 6749 sections 2.3.1 (HTTP Basic), 4.4 (client credentials), 5 (answers); KIP-768.
  */
-import { request as httpRequest, type IncomingMessage } from 'node:http'
-import { request as httpsRequest } from 'node:https'
-import { tlsContext } from '../tlsContext.ts'
+import { type HttpRequest, httpClient, NoAnswerError } from '../httpExchange.ts'
 import { OAuthError } from './oauthError.ts'
 
 export interface OAuthLogin {
@@ -23,12 +21,6 @@ export interface OAuthToken {
   readonly value: string
   /** From when it was asked for; 0 where the endpoint does not say. */
   readonly lifetimeMs: number
-}
-
-interface Answer {
-  readonly status: number
-  /** Undefined for what is no JSON object. */
-  readonly document: Readonly<Record<string, unknown>> | undefined
 }
 
 const usualTimeoutMs = 10_000
@@ -52,13 +44,17 @@ const authorityFix = `see its certificate, or put those of its authority into ke
 
 /** Rejects with OAuthError. */
 export async function fetchToken(login: OAuthLogin, timeoutMs = usualTimeoutMs): Promise<OAuthToken> {
-  const url = new URL(login.tokenEndpoint)
-  const endpoint = `the token endpoint ${url.host}`
-  const deadline = AbortSignal.timeout(timeoutMs)
-  const { status, document } = await post(url, login, deadline).catch((error: unknown) => {
-    const late = `${endpoint} gave no whole answer within ${timeoutMs} ms: ${reachFix}`
-    throw deadline.aborted ? new OAuthError('NO_TOKEN', late, error) : unanswered(endpoint, error)
-  })
+  const request = requestOf(login)
+  const endpoint = `the token endpoint ${request.url.host}`
+  // Connections of its own: others may have been checked against other authorities, or stand for hours unused.
+  const client = httpClient({ connectTimeoutMs: timeoutMs, timeoutMs, maxBytes: maxAnswerBytes }, login.authorities)
+  const { status, body } = await client
+    .exchange(request)
+    .catch((error: unknown) => {
+      throw error instanceof NoAnswerError ? unanswered(endpoint, error) : error
+    })
+    .finally(() => client.close())
+  const document = objectOf(body)
   if (status !== 200) throw refusal(endpoint, status, document?.error)
   const { access_token: value, expires_in: seconds } = document ?? {}
   // Nothing else may stand in a header, or in the message to a broker (RFC 6750 section 2.1).
@@ -76,58 +72,39 @@ function refusal(endpoint: string, status: number, error: unknown): OAuthError {
     : new OAuthError('TOKEN_DENIED', `${endpoint} answers ${status}${word}: ${secretFix}`)
 }
 
-function unanswered(endpoint: string, error: unknown): OAuthError {
-  const { name, code = '' } = error as NodeJS.ErrnoException
-  if (error instanceof RangeError) return new OAuthError('NO_TOKEN', `${endpoint}: ${error.message}: ${serverFix}`)
+function unanswered(endpoint: string, error: NoAnswerError): OAuthError {
+  const { kind, message, cause } = error
+  const { code = '' } = (cause ?? {}) as NodeJS.ErrnoException
+  if (kind === 'oversize') return new OAuthError('NO_TOKEN', `${endpoint}: ${message}: ${serverFix}`, error)
   const isUntrusted = /CERT|SIGNATURE|ERR_TLS|ERR_SSL|EPROTO|HOSTNAME/.test(code)
   return isUntrusted
     ? new OAuthError('NO_TOKEN', `${endpoint}: TLS handshake failed (${code}): ${authorityFix}`, error)
-    : new OAuthError('NO_TOKEN', `${endpoint} does not answer (${code || name}): ${reachFix}`, error)
+    : new OAuthError('NO_TOKEN', `${endpoint} does not answer (${message}): ${reachFix}`, error)
 }
 
-async function post(url: URL, login: OAuthLogin, signal: AbortSignal): Promise<Answer> {
+function requestOf(login: OAuthLogin): HttpRequest {
   const form = new URLSearchParams({ grant_type: 'client_credentials' })
   if (login.scope !== undefined) form.set('scope', login.scope)
-  const isEncrypted = url.protocol === 'https:'
-  const response = await new Promise<IncomingMessage>((resolve, reject) => {
-    const request = (isEncrypted ? httpsRequest : httpRequest)(url, {
-      method: 'POST',
-      headers: {
-        authorization: basic(login),
-        accept: 'application/json',
-        'content-type': 'application/x-www-form-urlencoded',
-      },
-      // A connection of its own: those of Node's agent may have been checked against other authorities.
-      agent: false,
-      signal,
-      ...(isEncrypted && { secureContext: tlsContext({ ca: login.authorities }) }),
-    })
-    request.on('response', resolve)
-    request.on('error', reject)
-    request.end(form.toString())
-  })
-  return { status: response.statusCode ?? 0, document: objectOf(await read(response)) }
+  return {
+    method: 'POST',
+    url: new URL(login.tokenEndpoint),
+    headers: {
+      authorization: basic(login),
+      accept: 'application/json',
+      'content-type': 'application/x-www-form-urlencoded',
+    },
+    body: form.toString(),
+  }
 }
 
 /** The user's parts are form-encoded first; what need not be encoded stays as it is, for servers that do not decode. */
 const basic = ({ clientId, clientSecret }: OAuthLogin): string =>
   `Basic ${Buffer.from([clientId, clientSecret].map(encodeURIComponent).join(':')).toString('base64')}`
 
-async function read(response: IncomingMessage): Promise<string> {
-  const chunks: Buffer[] = []
-  let bytes = 0
-  // Ends with an error where less comes than the headers say.
-  for await (const chunk of response as AsyncIterable<Buffer>) {
-    bytes += chunk.length
-    if (bytes > maxAnswerBytes) throw new RangeError(`the answer is larger than ${maxAnswerBytes} bytes`)
-    chunks.push(chunk)
-  }
-  return String(Buffer.concat(chunks))
-}
-
-function objectOf(body: string): Answer['document'] {
+/** Undefined for what is no JSON object. */
+function objectOf(body: Buffer): Readonly<Record<string, unknown>> | undefined {
   try {
-    const document: unknown = JSON.parse(body)
+    const document: unknown = JSON.parse(String(body))
     return typeof document === 'object' && document !== null ? { ...document } : undefined
   } catch {
     return undefined

@@ -5,9 +5,10 @@
  * Source: apache/iceberg open-api/rest-catalog-open-api.yaml ErrorModel and the responses of each operation; Java
  * ErrorHandlers for what servers really send.
  */
+
+import type { HttpAnswer, NoAnswerError } from '../../httpExchange.ts'
 import { CatalogError, type CatalogErrorCode } from '../catalog.ts'
 import { parseJson } from '../metadataJson.ts'
-import type { HttpAnswer, NoAnswerError } from './httpExchange.ts'
 import type { Redaction } from './redaction.ts'
 
 export type JsonObject = Readonly<Record<string, unknown>>

@@ -1,8 +1,9 @@
 /**
  * How a request shows who sends it, by the properties and the Secret of the manifest alone. It sends nothing to the catalog.
  */
+
+import type { HttpRequest } from '../../httpExchange.ts'
 import { CatalogError } from '../catalog.ts'
-import type { HttpRequest } from './httpExchange.ts'
 import type { Redaction } from './redaction.ts'
 import type { RestSettings } from './settings.ts'
 import { type FetchedToken, tokenSource } from './tokens.ts'

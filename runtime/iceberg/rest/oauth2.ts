@@ -4,10 +4,11 @@
  * Source: RFC 6749 section 4.4; apache/iceberg open-api/rest-catalog-open-api.yaml getToken for the catalog's own endpoint;
  * Java OAuth2Util. The client authenticates in the body, as Iceberg's clients do.
  */
+
+import { type HttpAnswer, type HttpRequest, NoAnswerError } from '../../httpExchange.ts'
 import { CatalogError } from '../catalog.ts'
 import { jsonObjectOf, noAnswer } from './answers.ts'
 import type { Secret } from './authorization.ts'
-import { type HttpAnswer, type HttpRequest, NoAnswerError } from './httpExchange.ts'
 import type { Redaction } from './redaction.ts'
 import type { OAuth2Settings } from './settings.ts'
 import { type FetchedToken, tokenOf } from './tokens.ts'

@@ -3,9 +3,10 @@
  * a pause where the server asks for one, a few tries with full jitter for what may be asked twice. It never repeats a change
  * of its own accord.
  */
+
+import { type HttpAnswer, type HttpRequest, NoAnswerError } from '../../httpExchange.ts'
 import { type Intent, noAnswer, type RequestName, refusal } from './answers.ts'
 import type { Authorization } from './authorization.ts'
-import { type HttpAnswer, type HttpRequest, NoAnswerError } from './httpExchange.ts'
 import type { Redaction } from './redaction.ts'
 
 export type RestOperation =

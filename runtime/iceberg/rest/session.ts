@@ -2,11 +2,12 @@
  * A session with a REST catalog: its connections, its login and what the server said of itself, asked for once. It knows
  * which requests may be sent again, and nothing of tables.
  */
+
+import { type HttpAnswer, type HttpRequest, httpClient, NoAnswerError } from '../../httpExchange.ts'
 import { CatalogError } from '../catalog.ts'
 import { stringifyJson } from '../metadataJson.ts'
 import { type Intent, type JsonObject, jsonObjectOf, refusal, unreadable } from './answers.ts'
 import { authorization, type Secret } from './authorization.ts'
-import { type HttpAnswer, type HttpRequest, httpClient, NoAnswerError } from './httpExchange.ts'
 import { idempotencyKey } from './idempotencyKey.ts'
 import { fetchToken } from './oauth2.ts'
 import { Redaction } from './redaction.ts'

@@ -6,8 +6,8 @@
  */
 import { Sha256 } from '@aws-crypto/sha256-js'
 import { SignatureV4 } from '@smithy/signature-v4'
+import type { HttpRequest } from '../../httpExchange.ts'
 import { CatalogError } from '../catalog.ts'
-import type { HttpRequest } from './httpExchange.ts'
 import type { Redaction } from './redaction.ts'
 import type { SigV4Settings } from './settings.ts'
 

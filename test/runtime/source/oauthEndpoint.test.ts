@@ -127,9 +127,9 @@ test('a redirect is not followed', async () => {
 })
 
 test('a server that says nothing, or stops in the middle, is not waited for', async () => {
-  await rejects(await serving(() => {}), 'NO_TOKEN', /gave no whole answer within 50 ms/, 50)
+  await rejects(await serving(() => {}), 'NO_TOKEN', /does not answer \(no whole answer within 50 ms\)/, 50)
   const half = await serving((_, response) => void response.write('{"access_token":'))
-  await rejects(half, 'NO_TOKEN', /gave no whole answer within 50 ms/, 50)
+  await rejects(half, 'NO_TOKEN', /does not answer \(no whole answer within 50 ms\)/, 50)
 })
 
 test('a connection that breaks, and a server that is not there', async () => {

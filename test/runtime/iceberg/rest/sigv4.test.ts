@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { createHash, createHmac } from 'node:crypto'
 import { test } from 'node:test'
-import type { HttpRequest } from '../../../../runtime/iceberg/rest/httpExchange.ts'
+import type { HttpRequest } from '../../../../runtime/httpExchange.ts'
 import { Redaction } from '../../../../runtime/iceberg/rest/redaction.ts'
 import { sigV4 } from '../../../../runtime/iceberg/rest/sigv4.ts'
 

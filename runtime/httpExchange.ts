@@ -1,13 +1,13 @@
 /**
  * One HTTP request and its whole answer: bounded in time and size, over connections of its own that are kept. It follows no
- * redirect, repeats nothing, and knows nothing of catalogs.
+ * redirect and repeats nothing.
  */
 import { Agent as HttpAgent, request as httpRequest, type IncomingMessage } from 'node:http'
 import { Agent as HttpsAgent, request as httpsRequest } from 'node:https'
 import type { Socket } from 'node:net'
 import { promisify } from 'node:util'
 import { gunzip } from 'node:zlib'
-import { tlsContext } from '../../tlsContext.ts'
+import { tlsContext } from './tlsContext.ts'
 
 export interface HttpRequest {
   readonly method: 'GET' | 'POST'
@@ -58,7 +58,7 @@ export function httpClient(limits: HttpLimits, authorities?: string): HttpClient
   const http = new HttpAgent({ keepAlive: true, maxSockets: connections })
   let https: HttpsAgent | undefined
   return {
-    exchange(request) {
+    async exchange(request) {
       if (request.url.protocol === 'http:') return exchange(request, http, limits)
       https ??= new HttpsAgent({
         keepAlive: true,
