@@ -71,7 +71,10 @@ export interface World {
 
 export async function startWorld(): Promise<World> {
   const cluster = await startCluster()
-  await cluster.installCrd()
+  await cluster.installCrd().catch(async error => {
+    await cluster.down()
+    throw error
+  })
   const client = (agent: string) =>
     cluster.client({ kinds: every, version: agent, requestsPerSecond: 1000, burst: 1000 })
   const kubernetes = client('test')
