@@ -13,12 +13,14 @@ import type { Kind, Kubernetes, KubernetesObject } from './kubernetes.ts'
 import type { ListWatchLimits, ListWatchObserver, ListWatchOptions } from './listWatch.ts'
 import { Namespaces } from './namespaces.ts'
 import { ProvidedObjects } from './providedObjects.ts'
-import { Watched } from './watches.ts'
+import { type AnyWatch, selector, Watched } from './watches.ts'
 import { type DeploymentFacts, deploymentFacts, type PodFacts, podFacts } from './workload.ts'
 import { Workloads } from './workloads.ts'
 import { statusOf, WrittenStatuses } from './writtenStatuses.ts'
 
 export const healthConsumerKind: Kind = { group, version, kind, plural, namespaced: true }
+const definition = `${plural}.${group}`
+const noDefinition = 'The definition of HealthConsumers is not installed. It is looked for again and again'
 const podKind: Kind = { group: '', version: 'v1', kind: 'Pod', plural: 'pods', namespaced: true }
 
 export interface ClusterStateOptions {
@@ -40,14 +42,6 @@ export interface ClusterStateOptions {
 
 export const keyOf = (namespace: string | undefined, name: string): string => `${namespace ?? 'default'}/${name}`
 
-const selector = (labels: Readonly<Record<string, string>>, operator = '=') =>
-  Object.entries(labels)
-    .map(([label, value]) => `${label}${operator}${value}`)
-    .join(',')
-
-/** What the watches of all kinds have in common. */
-type AnyWatch = Pick<Watched<never>, 'kind' | 'isThere' | 'lastEventMs' | 'stateIn' | 'run'>
-
 export class ClusterState {
   readonly children = new Children()
   readonly workloads = new Workloads()
@@ -66,6 +60,7 @@ export class ClusterState {
       project: withoutManagedFields,
       changed: (now, before) => this.#consumerChanged(now, before),
       gone: last => this.#consumerGone(last),
+      observer: { changed: namespace => this.#consumersChanged(namespace) },
     })
     this.#childWatches = new Map(
       (Object.keys(childKinds) as ChildKindName[]).map(name => [name, this.#watchChildren(name)]),
@@ -101,6 +96,11 @@ export class ClusterState {
    */
   async run(signal: AbortSignal): Promise<void> {
     await Promise.all(this.#watches.map(watch => watch.run(signal)))
+  }
+
+  /** As far as is known. Then nothing can be done, nor be said in a status. */
+  get lacksDefinition(): boolean {
+    return this.#consumers.isAbsent
   }
 
   /** Undefined as well where its namespace is set aside: what is known of it may be old. */
@@ -168,7 +168,7 @@ export class ClusterState {
   #watchChildren(name: ChildKindName): AnyWatch {
     const labelSelector = selector(managedBy)
     if (name === 'Deployment')
-      return this.#watch<ObservedDeployment>(childKinds[name], {
+      return this.#watch(childKinds[name], {
         labelSelector,
         project: object => ({ child: observe(object), facts: deploymentFacts(object) }),
         changed: ({ child, facts }) => {
@@ -189,6 +189,11 @@ export class ClusterState {
       changed: child => this.#childSeen(child),
       gone: child => this.#childGone(child),
     })
+  }
+
+  #consumersChanged(namespace: string | undefined): void {
+    if (this.lacksDefinition) this.#options.logger.warning(noDefinition, { context: { definition } })
+    this.namespaces.look(namespace)
   }
 
   #consumerChanged(now: KubernetesObject, before: KubernetesObject | undefined): void {
@@ -235,11 +240,6 @@ export class ClusterState {
     this.workloads.podGone(key, pod)
     this.#touch(key)
   }
-}
-
-interface ObservedDeployment {
-  readonly child: ObservedChild
-  readonly facts: DeploymentFacts
 }
 
 const withoutManagedFields = (object: KubernetesObject): KubernetesObject => ({

@@ -90,6 +90,7 @@ export class Controller {
   }
 
   ready(): Health {
+    if (this.#state.lacksDefinition) return { ok: false, message: 'the definition of HealthConsumers is not installed' }
     const ok = this.#state.namespaces.isSynced
     return { ok, message: `${ok ? 'leading' : 'listing what there is'}${this.#setAside()}` }
   }

@@ -5,6 +5,12 @@
 import type { Kind } from './kubernetes.ts'
 import { ListWatch, type ListWatchOptions, type ListWatchState } from './listWatch.ts'
 
+/** A label selector: all of these labels, or with `!=` none of them. */
+export const selector = (labels: Readonly<Record<string, string>>, operator = '=') =>
+  Object.entries(labels)
+    .map(([label, value]) => `${label}${operator}${value}`)
+    .join(',')
+
 export type WatchedOptions<Value> = Omit<ListWatchOptions<Value>, 'selection'> & {
   readonly labelSelector?: string
   /** Empty: all. */
@@ -38,6 +44,12 @@ export class Watched<Value> {
     return told.length > 0 && told.every(({ state }) => state !== 'absent')
   }
 
+  /** Whether the API server is known not to have the kind. */
+  get isAbsent(): boolean {
+    const allowed = this.#each.filter(({ state }) => state !== 'forbidden')
+    return allowed.length > 0 && allowed.every(({ state }) => state === 'absent')
+  }
+
   /** Milliseconds since the epoch: when the least lively of them last heard anything, of those that may hear anything. */
   get lastEventMs(): number {
     const allowed = this.#each.filter(({ state }) => state !== 'forbidden')
@@ -57,3 +69,6 @@ export class Watched<Value> {
     await Promise.all(this.#each.map(each => each.run(signal)))
   }
 }
+
+/** What those of all kinds have in common. */
+export type AnyWatch = Pick<Watched<never>, 'kind' | 'isThere' | 'lastEventMs' | 'stateIn' | 'run'>

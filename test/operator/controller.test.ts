@@ -24,7 +24,13 @@ const served = [
   dependencyKinds.PersistentVolumeClaim,
 ]
 
-async function started(t: TestContext, before: (kubernetes: InMemoryKubernetes) => void = () => undefined) {
+const notServed = new KubernetesError('NotFound', 404, 'the server could not find the requested resource')
+
+async function started(
+  t: TestContext,
+  before: (kubernetes: InMemoryKubernetes) => void = () => undefined,
+  environment: Readonly<Record<string, string>> = {},
+) {
   const clock = new FakeClock()
   const kubernetes = new InMemoryKubernetes(served, clock.now)
   const logger = recordingLogger()
@@ -32,7 +38,7 @@ async function started(t: TestContext, before: (kubernetes: InMemoryKubernetes) 
   before(kubernetes)
   const controller = new Controller({
     ...{ kubernetes, logger, metrics, clock },
-    config: operatorConfig({ RUNTIME_IMAGE: 'image' }, 'me'),
+    config: operatorConfig({ RUNTIME_IMAGE: 'image', ...environment }, 'me'),
     random: () => 0.5,
     ask: async () => told(),
   })
@@ -95,6 +101,35 @@ test('from a HealthConsumer to its status; an idle day costs nothing', async t =
   assert.match(text, /^healthconsumer_condition\{namespace="team",name="one",type="ConsumerHealthy"\} -1$/m)
   assert.match(text, /^healthconsumer_operator_last_watch_event_timestamp_seconds\{kind="ScaledObject"\} 17\d+/m)
 })
+
+for (const namespaces of ['', 'team,other'])
+  test(`without the definition it is not ready, and says so once, in ${namespaces || 'the cluster'}`, async t => {
+    const isMissing = ({ verb, kind }: InMemoryRequest) => {
+      if (kind === 'HealthConsumer' && ['list', 'watch'].includes(verb)) throw notServed
+    }
+    const before = (kubernetes: InMemoryKubernetes) => {
+      kubernetes.intercept = isMissing
+    }
+    const { clock, kubernetes, logger, controller, condition } = await started(t, before, {
+      WATCH_NAMESPACES: namespaces,
+    })
+    const missing = { ok: false, message: 'the definition of HealthConsumers is not installed' }
+    const said = 'The definition of HealthConsumers is not installed. It is looked for again and again'
+    const times = () => logger.lines.filter(({ level, message }) => level === 'warning' && message === said).length
+    await clock.until('it is missed', async () => controller.ready().message === missing.message)
+    await clock.pass(600_000)
+    assert.deepEqual(controller.ready(), missing)
+    assert.equal(controller.live().ok, true)
+    assert.equal(times(), 1)
+    kubernetes.intercept = undefined
+    await kubernetes.write(consumer('team', 'one'))
+    await condition('Ready=False/Progressing')
+    await clock.until('it is ready', async () => controller.ready().message === 'leading')
+    kubernetes.intercept = isMissing
+    kubernetes.endWatches()
+    await clock.until('it is missed again', async () => !controller.ready().ok)
+    assert.equal(times(), 2)
+  })
 
 test('a status that somebody else writes is put right', async t => {
   const { kubernetes, condition } = await started(t)
