@@ -4,12 +4,10 @@
  */
 import type { Command } from 'commander'
 import { thresholds } from '../crds/monitoring.ts'
-import { type RuntimeConfiguration, runtimeConfiguration } from '../runtime/contract/configuration.ts'
-import { unsupportedHere } from '../runtime/contract/unsupported.ts'
 import { addressesOf, type ServerFlags, withWatchers } from './doctor/servers.ts'
 import { CommandError } from './errors.ts'
 import { type CommandIo, commandLine, type OutputFormat, outputOption, wholeNumber } from './io.ts'
-import { loadManifest, problemFailure } from './manifest.ts'
+import { loadRunnable } from './manifest.ts'
 import { secretsOption } from './secrets.ts'
 
 interface Flags extends ServerFlags {
@@ -56,8 +54,7 @@ async function doctor(flags: Flags, command: Command, io: CommandIo): Promise<vo
   const { file, job, logFile, secretsDir: secretsDirectory } = flags
   const addresses = addressesOf(flags, command)
   if (file === undefined && addresses.url === undefined) throw usageError(command)
-  const manifest = file === undefined ? undefined : await loadManifest(file)
-  const configuration = manifest && supported(runtimeConfiguration(manifest.resource, manifest.folder), manifest.file)
+  const manifest = file === undefined ? undefined : await loadRunnable(file)
   const rule = manifest?.resource.spec.monitoring.prometheusRule
   const timeoutMs = flags.timeout * 1000
   // Loaded here, so that no other command waits for them.
@@ -69,7 +66,7 @@ async function doctor(flags: Flags, command: Command, io: CommandIo): Promise<vo
   ])
   const [gathered, manifestSeen] = await Promise.all([
     gather({ ...addresses, job, logFile, timeoutMs, grafanaToken: process.env.GRAFANA_TOKEN || undefined }),
-    configuration ? inspectManifest({ file: file!, configuration, timeoutMs, secretsDirectory }) : null,
+    manifest ? inspectManifest({ ...manifest, timeoutMs, secretsDirectory }) : null,
   ])
   const nowMs = Date.now()
   const checks = diagnose({
@@ -82,15 +79,6 @@ async function doctor(flags: Flags, command: Command, io: CommandIo): Promise<vo
   })
   io.out(flags.output === 'json' ? renderJson(checks, nowMs) : renderTable(checks))
   if (checks.some(({ state }) => state === 'problem')) io.exitCode = 3
-}
-
-function supported(configuration: RuntimeConfiguration, file: string): RuntimeConfiguration {
-  const problems = unsupportedHere(configuration)
-  if (problems.length === 0) return configuration
-  throw new CommandError(
-    2,
-    problems.map(problem => problemFailure(problem, file)),
-  )
 }
 
 function usageError(command: Command): CommandError {

@@ -4,13 +4,12 @@
  */
 import { type Command, InvalidArgumentError } from 'commander'
 import { durationMs } from '../crds/fields.ts'
-import { type RuntimeConfiguration, runtimeConfiguration } from '../runtime/contract/configuration.ts'
-import { unsupportedHere } from '../runtime/contract/unsupported.ts'
+import type { RuntimeConfiguration } from '../runtime/contract/configuration.ts'
 import { type UpkeepReport, type UpkeepStep, upkeepSteps } from '../runtime/contract/upkeep.ts'
 import { age, aligned, number } from './columns.ts'
 import { CommandError } from './errors.ts'
 import { type CommandIo, commandLine, type OutputFormat, outputOption, required } from './io.ts'
-import { loadManifest, problemFailure } from './manifest.ts'
+import { loadRunnable } from './manifest.ts'
 import { requireLakeSecrets, secretsOption } from './secrets.ts'
 
 interface Flags {
@@ -51,14 +50,7 @@ export function register(program: Command, io: CommandIo): void {
 
 async function maintain(flags: Flags, command: Command, io: CommandIo): Promise<void> {
   const file = required(flags.file, '-f FILE', command)
-  const { resource, folder } = await loadManifest(file)
-  const configuration = runtimeConfiguration(resource, folder)
-  const problems = unsupportedHere(configuration)
-  if (problems.length > 0)
-    throw new CommandError(
-      2,
-      problems.map(problem => problemFailure(problem, file)),
-    )
+  const { configuration } = await loadRunnable(file)
   const steps = stepsOf(flags, configuration)
   const aged = withAge(configuration, flags.olderThan, steps, commandLine(command))
   requireLakeSecrets(configuration, flags.secretsDir, file)

@@ -7,6 +7,8 @@ import { createReadStream } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import type { HealthConsumer } from '../crds/healthconsumer.ts'
 import { checkHealthConsumer, type Problem } from '../crds/problems.ts'
+import { type RuntimeConfiguration, runtimeConfiguration } from '../runtime/contract/configuration.ts'
+import { unsupportedHere } from '../runtime/contract/unsupported.ts'
 import { CommandError, type Failure, type FailureCode } from './errors.ts'
 import { type ParsedYaml, parseYaml, type YamlProblem } from './yaml.ts'
 
@@ -36,10 +38,19 @@ export async function readManifest(file: string, further?: FurtherCheck): Promis
 }
 
 /** The manifest of a command that needs one. Rejects with CommandError (exit code 2) where it is wrong. */
-export async function loadManifest(file: string): Promise<Manifest> {
-  const { manifest, failures } = await readManifest(file)
+export async function loadManifest(file: string, further?: FurtherCheck): Promise<Manifest> {
+  const { manifest, failures } = await readManifest(file, further)
   if (failures) throw new CommandError(2, failures)
   return manifest
+}
+
+/** What this version cannot do, or must not, though the schema lets it pass. */
+export const unsupportedFields: FurtherCheck = resource => unsupportedHere(runtimeConfiguration(resource))
+
+/** As loadManifest, for a command that does what the manifest says: it is wrong, too, where this version cannot. */
+export async function loadRunnable(file: string): Promise<Manifest & { readonly configuration: RuntimeConfiguration }> {
+  const manifest = await loadManifest(file, unsupportedFields)
+  return { ...manifest, configuration: runtimeConfiguration(manifest.resource, manifest.folder) }
 }
 
 /** As readManifest, for text that is there already; `file` is only named. */

@@ -6,14 +6,13 @@
 import { once } from 'node:events'
 import { createInterface } from 'node:readline/promises'
 import { type Command, InvalidArgumentError, Option } from 'commander'
-import { type RuntimeConfiguration, runtimeConfiguration } from '../runtime/contract/configuration.ts'
+import type { RuntimeConfiguration } from '../runtime/contract/configuration.ts'
 import type { HaltStatus } from '../runtime/contract/status.ts'
-import { unsupportedHere } from '../runtime/contract/unsupported.ts'
 import { RecoverError, type Recovered, type Recovery } from '../runtime/recover/recover.ts'
 import type { Choice, From } from '../runtime/recover/way.ts'
 import { CommandError } from './errors.ts'
 import { type CommandIo, commandLine, type OutputFormat, outputOption, required, wholeNumber } from './io.ts'
-import { loadManifest, problemFailure } from './manifest.ts'
+import { loadRunnable } from './manifest.ts'
 import { describeOffers, describeRecovered } from './recoverText.ts'
 import { requireSecrets, secretsOption } from './secrets.ts'
 
@@ -129,14 +128,7 @@ async function recover(flags: Flags, command: Command, io: CommandIo): Promise<v
   const choice = choiceOf(flags, command)
   if (choice !== undefined && !flags.dryRun && !flags.yes && !process.stdin.isTTY)
     throw usage(command, 'nobody is there to ask', 'add --yes, or --dry-run')
-  const { resource, folder } = await loadManifest(file)
-  const configuration = runtimeConfiguration(resource, folder)
-  const problems = unsupportedHere(configuration)
-  if (problems.length > 0)
-    throw new CommandError(
-      2,
-      problems.map(problem => problemFailure(problem, file)),
-    )
+  const { configuration } = await loadRunnable(file)
   requireSecrets(configuration, flags.secretsDir, file)
   // Loaded here, so that no other command waits for the Kafka client.
   const { withRecovery } = await import('../runtime/recoverConsumer.ts')

@@ -9,12 +9,10 @@ import { clusterProblems } from '../operator/clusterProblems.ts'
 import type { ChildDefaults } from '../operator/config.ts'
 import { desiredChildren } from '../operator/desired/index.ts'
 import { replicasOf } from '../operator/desired/scaling.ts'
-import { runtimeConfiguration } from '../runtime/contract/configuration.ts'
-import { unsupportedHere } from '../runtime/contract/unsupported.ts'
 import { packageVersion } from '../runtime/version.ts'
 import { failureLine } from './errors.ts'
 import { type CommandIo, required } from './io.ts'
-import { loadManifest, problemFailure } from './manifest.ts'
+import { loadManifest, problemFailure, unsupportedFields } from './manifest.ts'
 
 interface Flags extends ChildDefaults {
   readonly file?: string
@@ -58,7 +56,7 @@ async function render({ file, output, ...defaults }: Flags, command: Command, io
 
 /** What the operator would answer with a condition, and apply nothing. */
 function warn(resource: HealthConsumer, file: string, io: CommandIo): void {
-  const problems = [...unsupportedHere(runtimeConfiguration(resource)), ...clusterProblems(resource)]
+  const problems = [...unsupportedFields(resource), ...clusterProblems(resource)]
   for (const problem of problems) io.err(`${failureLine(problemFailure(problem, file), 'warning')}\n`)
 }
 

@@ -5,12 +5,10 @@
 import { homedir } from 'node:os'
 import { join } from 'node:path'
 import type { Command } from 'commander'
-import { runtimeConfiguration } from '../runtime/contract/configuration.ts'
-import { unsupportedHere } from '../runtime/contract/unsupported.ts'
 import type { ConsumerResult } from '../runtime/main.ts'
 import { CommandError, type Failure } from './errors.ts'
 import { type CommandIo, type OutputFormat, outputOption, required, wholeNumber } from './io.ts'
-import { loadManifest, problemFailure } from './manifest.ts'
+import { loadRunnable } from './manifest.ts'
 import { requireSecrets, secretsOption } from './secrets.ts'
 
 interface Flags {
@@ -49,17 +47,10 @@ export function register(program: Command, io: CommandIo): void {
 
 async function run(flags: Flags, command: Command, io: CommandIo): Promise<void> {
   const file = required(flags.file, '-f FILE', command)
-  const manifest = await loadManifest(file)
-  const configuration = runtimeConfiguration(manifest.resource, manifest.folder)
-  const problems = unsupportedHere(configuration)
-  if (problems.length > 0)
-    throw new CommandError(
-      2,
-      problems.map(problem => problemFailure(problem, file)),
-    )
+  const { resource, configuration } = await loadRunnable(file)
   // Read before the work begins, where a mistake is told best; each connection reads them again.
   requireSecrets(configuration, flags.secretsDir, file)
-  if (manifest.resource.spec.paused)
+  if (resource.spec.paused)
     throw new CommandError(1, [
       failure('spec.paused is true: nothing to run', file, 'set spec.paused to false, or remove it'),
     ])

@@ -3,13 +3,11 @@
  * not. It reads the manifest and the flags and prints; runtime/inspect.ts looks.
  */
 import { type Command, InvalidArgumentError } from 'commander'
-import { runtimeConfiguration } from '../runtime/contract/configuration.ts'
 import type { Inspection, PartitionInspection, TableInspection } from '../runtime/contract/inspection.ts'
-import { unsupportedHere } from '../runtime/contract/unsupported.ts'
 import { age, aligned, number } from './columns.ts'
 import { CommandError } from './errors.ts'
 import { type CommandIo, type OutputFormat, outputOption, required } from './io.ts'
-import { loadManifest, problemFailure } from './manifest.ts'
+import { loadRunnable } from './manifest.ts'
 import { requireSecrets, secretsOption } from './secrets.ts'
 
 interface Flags {
@@ -38,14 +36,7 @@ export function register(program: Command, io: CommandIo): void {
 
 async function status(flags: Flags, command: Command, io: CommandIo): Promise<void> {
   const file = required(flags.file, '-f FILE', command)
-  const { resource, folder } = await loadManifest(file)
-  const configuration = runtimeConfiguration(resource, folder)
-  const problems = unsupportedHere(configuration)
-  if (problems.length > 0)
-    throw new CommandError(
-      2,
-      problems.map(problem => problemFailure(problem, file)),
-    )
+  const { configuration } = await loadRunnable(file)
   requireSecrets(configuration, flags.secretsDir, file)
   const { name, namespace } = configuration
   // Loaded here, so that no other command waits for the Kafka client.

@@ -3,11 +3,9 @@
  * files and contacts nothing.
  */
 import type { Command } from 'commander'
-import { runtimeConfiguration } from '../runtime/contract/configuration.ts'
-import { unsupportedHere } from '../runtime/contract/unsupported.ts'
 import { failureLine } from './errors.ts'
 import { type CommandIo, type OutputFormat, outputOption, required } from './io.ts'
-import { type ManifestResult, readManifest } from './manifest.ts'
+import { type ManifestResult, readManifest, unsupportedFields } from './manifest.ts'
 
 interface ValidateOptions {
   readonly file?: readonly string[]
@@ -25,8 +23,7 @@ export function register(program: Command, io: CommandIo): void {
     .action(async (options: ValidateOptions, command: Command) => {
       const files = required(options.file, '-f FILE', command)
       const results: ManifestResult[] = []
-      for (const file of files)
-        results.push(await readManifest(file, resource => unsupportedHere(runtimeConfiguration(resource))))
+      for (const file of files) results.push(await readManifest(file, unsupportedFields))
       if (results.some(result => result.failures)) io.exitCode = 2
       if (options.output === 'json') io.out(`${JSON.stringify({ files: results.map(fileReport) })}\n`)
       else for (const result of results) print(result, io)

@@ -50,6 +50,13 @@ test('what only the runtime can tell of a manifest is told with its line, too', 
   assert.deepEqual([out, err, code], ['', `error[INVALID_FORMAT]: ${told}\n`, 2])
 })
 
+for (const command of ['run', 'status', 'maintain', 'recover', 'doctor'])
+  test(`${command} refuses what this version cannot do, with its line, and contacts nobody`, async () => {
+    const { out, err, code } = await healthconsumer(command, '-f', 'examples/everything.yaml')
+    assert.match(err, /^error\[NOT_SUPPORTED\]: spec\.format avro .* · examples\/everything\.yaml:\d+ · use json\n$/)
+    assert.deepEqual([out, code], ['', 2])
+  })
+
 test('good and wrong files are told apart in one run', async () => {
   const { out, err, code } = await healthconsumer('validate', '-f', 'examples/minimal.yaml', '-f', 'nosuch.yaml')
   assert.equal(out, 'examples/minimal.yaml: HealthConsumer default/minimal is valid\n')
