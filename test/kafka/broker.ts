@@ -111,7 +111,15 @@ export async function startBroker(options: BrokerOptions = {}): Promise<TestBrok
     async createTopic(topic, numPartitions = 1, config = {}) {
       const configEntries = Object.entries(config).map(([name, value]) => ({ name, value }))
       const topics = [{ topic, numPartitions, configEntries }]
-      await withAdmin(own => own.createTopics({ topics, waitForLeaders: true }))
+      await withAdmin(async own => {
+        // Its own wait fails where the broker has not heard yet of what the controller has made.
+        await own.createTopics({ topics, waitForLeaders: false })
+        const isLed = async () => {
+          const [found] = (await own.fetchTopicMetadata({ topics: [topic] })).topics
+          return found?.partitions.length === numPartitions && found.partitions.every(({ leader }) => leader >= 0)
+        }
+        await until(`${topic} has leaders`, () => isLed().catch(() => false))
+      })
     },
     async deleteTopic(topic) {
       await withAdmin(async own => {
