@@ -9,7 +9,7 @@ import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { startCluster, type TestCluster } from '../operator/cluster.ts'
 import { installApi } from '../operator/optionalApis.ts'
-import { until } from '../until.ts'
+import { succeeds, until } from '../until.ts'
 import { chart, helm as helmOf, namespace, only, release, render, root } from './helm.ts'
 
 const previous = join(root, 'test/golden/healthconsumer-operator-0.0.9.tgz')
@@ -43,11 +43,7 @@ interface Stored {
 }
 const get = async (...parameters: string[]) =>
   JSON.parse(await cluster.kubectl('get', ...parameters, '-o', 'json')) as Stored
-const isThere = (...parameters: string[]) =>
-  cluster.kubectl('get', ...parameters).then(
-    () => true,
-    () => false,
-  )
+const isThere = (...parameters: string[]) => succeeds(cluster.kubectl('get', ...parameters))
 const example = async () => {
   const { uid, generation } = (await get('hc', 'filesystem', '-n', 'health')).metadata
   return { uid, generation }

@@ -6,7 +6,7 @@ import { dependencyKinds } from '../../operator/providedObjects.ts'
 import { consumer, secret, told } from '../operator/consumers.ts'
 import { consumerKind, type RunningOperator, startWorld, type World } from '../operator/operatorWorld.ts'
 import { installApi } from '../operator/optionalApis.ts'
-import { until } from '../until.ts'
+import { succeeds, until } from '../until.ts'
 
 let world: World
 let operator: RunningOperator
@@ -404,20 +404,11 @@ async function withoutSchema(act: () => Promise<void>): Promise<void> {
   const patch = JSON.stringify([{ op: 'replace', path: '/spec/versions/0/schema', value }])
   await world.cluster.kubectl('patch', 'crd', 'healthconsumers.healthdata.dev', '--type=json', '-p', patch)
   const bare = consumer('default', 'probe', { kafka: 'text' })
-  await until('the API server takes anything', () =>
-    world.kubernetes.apply(bare, { fieldManager: 'user', dryRun: true }).then(
-      () => true,
-      () => false,
-    ),
-  )
+  const isTaken = () => succeeds(world.kubernetes.apply(bare, { fieldManager: 'user', dryRun: true }))
+  await until('the API server takes anything', isTaken)
   await act()
   await world.cluster.installCrd()
-  await until('the API server checks again', () =>
-    world.kubernetes.apply(bare, { fieldManager: 'user', dryRun: true }).then(
-      () => false,
-      () => true,
-    ),
-  )
+  await until('the API server checks again', async () => !(await isTaken()))
 }
 
 test('one of a megabyte and with 300 labels is looked after like any other', async () => {

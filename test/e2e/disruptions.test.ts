@@ -13,7 +13,7 @@ import { chart, release, root, namespace as system } from '../chart/helm.ts'
 import { exact, verdict } from '../faults/exactness.ts'
 import { createFeed, type Feed } from '../faults/feed.ts'
 import { buildImage } from '../image/builtImage.ts'
-import { until } from '../until.ts'
+import { succeeds, until } from '../until.ts'
 import { type Followed, follow } from './followed.ts'
 import { type Ground, namespace, startGround } from './ground.ts'
 
@@ -151,11 +151,7 @@ test('with another key to its storage, after which the former one is refused', a
 })
 
 test('under an operator that is upgraded, with its definition, to another image', async t => {
-  const field = (path: string) =>
-    kubectl('explain', `hc.${path}`).then(
-      () => true,
-      () => false,
-    )
+  const field = (path: string) => succeeds(kubectl('explain', `hc.${path}`))
   const newer = 'spec.kafka.sessionTimeout'
   assert.equal(await field(newer), false)
   await disrupt(t, () => ground.helm('upgrade', release, chart, ...ground.imageValues, ...waiting))

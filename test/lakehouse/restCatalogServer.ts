@@ -6,7 +6,7 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type Place, runAt, thisMachine } from '../place.ts'
-import { until } from '../until.ts'
+import { succeeds, until } from '../until.ts'
 
 export interface RestCatalogServerOptions {
   /** `file:///…` or `s3://bucket/…`; a folder of the server's own where absent. */
@@ -57,12 +57,7 @@ export async function startRestCatalog(options: RestCatalogServerOptions = {}): 
     },
     async kill() {
       process.kill(Number(await readFile(join(directory, 'catalog.pid'), 'utf8')), 'SIGKILL')
-      const isUp = () =>
-        run('status').then(
-          () => true,
-          () => false,
-        )
-      await until('the catalog is gone', async () => !(await isUp()))
+      await until('the catalog is gone', async () => !(await succeeds(run('status'))))
     },
     start: async () => void (await up()),
   }

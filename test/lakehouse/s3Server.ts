@@ -4,7 +4,7 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { runAt, thisMachine } from '../place.ts'
-import { until } from '../until.ts'
+import { succeeds, until } from '../until.ts'
 
 export interface S3Key {
   readonly accessKeyId: string
@@ -63,12 +63,7 @@ export async function startS3({ place = thisMachine, port = 0 } = {}): Promise<T
     removeKey: accessKeyId => administer('delete-user', '--access', accessKeyId),
     async kill() {
       process.kill(Number(await written('s3.pid')), 'SIGKILL')
-      await until('S3 is gone', () =>
-        run('status').then(
-          () => false,
-          () => true,
-        ),
-      )
+      await until('S3 is gone', async () => !(await succeeds(run('status'))))
     },
     async stop() {
       await run('down')

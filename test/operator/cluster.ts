@@ -10,7 +10,7 @@ import { systemClock } from '../../operator/clock.ts'
 import { ClusterAccess } from '../../operator/clusterAccess.ts'
 import type { KubernetesObject } from '../../operator/kubernetes.ts'
 import { KubernetesClient, type KubernetesClientOptions } from '../../operator/kubernetesClient.ts'
-import { until } from '../until.ts'
+import { succeeds, until } from '../until.ts'
 import { kinds } from './kinds.ts'
 
 export interface AuditEntry {
@@ -83,26 +83,15 @@ export async function startCluster({ controllers = true } = {}): Promise<TestClu
     async installCrd() {
       const crd = customResourceDefinition() as unknown as KubernetesObject
       await client().apply(crd, { fieldManager: 'test' })
-      const done = (what: Promise<unknown>) =>
-        what.then(
-          () => true,
-          () => false,
-        )
       // Its API is served once its names are accepted, seconds before the definition says so.
       await until('the definition is established', () =>
-        done(kubectl('wait', '--for=condition=Established', `crd/${crd.metadata.name}`)),
+        succeeds(kubectl('wait', '--for=condition=Established', `crd/${crd.metadata.name}`)),
       )
-      await until('the API of HealthConsumers is served', () => done(client().list(kinds.HealthConsumer, {})))
+      await until('the API of HealthConsumers is served', () => succeeds(client().list(kinds.HealthConsumer, {})))
     },
     start: async program => void (await cluster('start', program)),
     stop: async program => void (await cluster('stop', program)),
-    ready: () =>
-      until('the API server is ready', () =>
-        kubectl('get', '--raw', '/readyz').then(
-          () => true,
-          () => false,
-        ),
-      ),
+    ready: () => until('the API server is ready', () => succeeds(kubectl('get', '--raw', '/readyz'))),
     async audit() {
       const lines = (await readFile(join(directory, 'audit.log'), 'utf8')).split('\n')
       return lines.filter(line => line !== '').map(line => JSON.parse(line) as AuditEntry)

@@ -11,7 +11,7 @@ import {
   type WatchEvent,
 } from '../../operator/kubernetes.ts'
 import { minimal } from '../crds/minimal.ts'
-import { until } from '../until.ts'
+import { succeeds, until } from '../until.ts'
 import { kinds } from './kinds.ts'
 
 export interface ContractWorld {
@@ -158,15 +158,7 @@ export function kubernetesContract(world: () => ContractWorld): void {
     const child = newName()
     await kubernetes.apply(configMap(child, {}, { ownerReferences: [reference] }), mine)
     await kubernetes.remove(referenceTo(name), owner.metadata.uid!)
-    await until(
-      'the child is gone',
-      () =>
-        found(child).then(
-          () => false,
-          () => true,
-        ),
-      60,
-    )
+    await until('the child is gone', async () => !(await succeeds(found(child))), 60)
   })
 
   test('a list comes in pages, by label, and as metadata alone', async () => {

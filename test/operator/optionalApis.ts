@@ -5,7 +5,7 @@
 import { execFile } from 'node:child_process'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
-import { until } from '../until.ts'
+import { succeeds, until } from '../until.ts'
 import type { TestCluster } from './cluster.ts'
 
 const run = promisify(execFile)
@@ -47,10 +47,6 @@ export async function installApi(cluster: Pick<TestCluster, 'kubectl'>, api: Opt
   const { group, plurals } = apis[api]
   const names = plurals.map(plural => `crd/${plural}.${group}`)
   // kubectl fails at once where there is no condition yet.
-  const areEstablished = () =>
-    cluster.kubectl('wait', '--for=condition=Established', ...names).then(
-      () => true,
-      () => false,
-    )
+  const areEstablished = () => succeeds(cluster.kubectl('wait', '--for=condition=Established', ...names))
   await until(`the API ${group} is established`, areEstablished)
 }

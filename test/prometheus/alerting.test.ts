@@ -13,7 +13,7 @@ import { createFeed } from '../faults/feed.ts'
 import { createMounts } from '../faults/mounts.ts'
 import { createGround, type Runtime } from '../faults/runtimes.ts'
 import { startBroker } from '../kafka/broker.ts'
-import { until } from '../until.ts'
+import { succeeds, until } from '../until.ts'
 import { type Alert, metricsPort, startPrometheus } from './prometheus.ts'
 
 const topic = 'alerting'
@@ -91,12 +91,7 @@ suite('alerts of real troubles', async () => {
     const data = join(ground.rawTable, 'data')
     await mounts.mount('--bind', data, data)
     // Refused while a file is open for writing.
-    const remounted = () =>
-      mounts.mount('-o', 'remount,bind,ro', data).then(
-        () => true,
-        () => false,
-      )
-    await until('read-only data', remounted)
+    await until('read-only data', () => succeeds(mounts.mount('-o', 'remount,bind,ro', data)))
     await fires('CheckpointFailures')
     // Tombstones: records that cost nothing, behind rows that cannot be written. Beyond the guide's 100,000.
     const tombstones = Array.from({ length: 10_100 }, () => ({ value: null }))

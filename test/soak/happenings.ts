@@ -5,6 +5,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { shuffled } from '../faults/random.ts'
 import { type Fault, printFault, untilNewToken } from '../lakehouse/faultProxy.ts'
+import { succeeds } from '../until.ts'
 import { between, pick, type World } from './world.ts'
 
 export interface Happening {
@@ -46,10 +47,7 @@ const aimedKill: Happening = {
   async run(world) {
     const [proxy, kind] = pick(steps, world.random)
     const moment = world.random() < 0.5 ? 'arrived' : 'done'
-    const isSeen = await world.house[proxy].sight(kind, moment, 10).then(
-      () => true,
-      () => false,
-    )
+    const isSeen = await succeeds(world.house[proxy].sight(kind, moment, 10))
     if (!isSeen) return `no ${kind} was ${moment}`
     await delay(world.random() * 10)
     return `${kind} ${moment}: ${await killAndRestart(world)}`

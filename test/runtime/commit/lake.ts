@@ -14,6 +14,7 @@ import { liveDataFiles } from '../../../runtime/iceberg/snapshotFiles.ts'
 import type { ReplacingStorage } from '../../../runtime/iceberg/storage.ts'
 import type { Snapshot, TableMetadata, Update } from '../../../runtime/iceberg/tableMetadata.ts'
 import { currentSchema, currentSpec } from '../../../runtime/iceberg/tables.ts'
+import { succeeds } from '../../until.ts'
 
 export const group = 'g'
 export const rawTable: TableIdentifier = { namespace: ['db'], name: 'raw' }
@@ -129,19 +130,16 @@ export class Lake {
       'manifest-list': list,
       summary: { operation: 'replace' },
     }
-    return this.catalog
-      .commitTable(
+    return succeeds(
+      this.catalog.commitTable(
         id,
         [{ type: 'assert-ref-snapshot-id', ref: 'main', 'snapshot-id': parentId }],
         [
           { action: 'add-snapshot', snapshot },
           { action: 'set-snapshot-ref', 'ref-name': 'main', type: 'branch', 'snapshot-id': snapshotId },
         ],
-      )
-      .then(
-        () => true,
-        () => false,
-      )
+      ),
+    )
   }
 
   /** Drops every snapshot that no ref and no walk from main to our keys needs; tells how many. */
