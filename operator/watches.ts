@@ -33,6 +33,10 @@ export class Watched<Value> {
     return this.#all ? [this.#all] : [...this.#byNamespace.values()]
   }
 
+  get #allowed(): readonly ListWatch<Value>[] {
+    return this.#each.filter(({ state }) => state !== 'forbidden')
+  }
+
   /** How it stands in a namespace; undefined for the one of all. */
   stateIn(namespace: string | undefined): ListWatchState {
     return (namespace === undefined ? this.#all : this.#byNamespace.get(namespace))!.state
@@ -40,19 +44,19 @@ export class Watched<Value> {
 
   /** Whether the API server has the kind, as far as was told: a namespace that may not be watched tells nothing. */
   get isThere(): boolean {
-    const told = this.#each.filter(({ state }) => state !== 'starting' && state !== 'forbidden')
+    const told = this.#allowed.filter(({ state }) => state !== 'starting')
     return told.length > 0 && told.every(({ state }) => state !== 'absent')
   }
 
   /** Whether the API server is known not to have the kind. */
   get isAbsent(): boolean {
-    const allowed = this.#each.filter(({ state }) => state !== 'forbidden')
+    const allowed = this.#allowed
     return allowed.length > 0 && allowed.every(({ state }) => state === 'absent')
   }
 
   /** Milliseconds since the epoch: when the least lively of them last heard anything, of those that may hear anything. */
   get lastEventMs(): number {
-    const allowed = this.#each.filter(({ state }) => state !== 'forbidden')
+    const allowed = this.#allowed
     const listening = allowed.length > 0 ? allowed : this.#each
     return Math.min(...listening.map(({ lastEventMs }) => lastEventMs))
   }
