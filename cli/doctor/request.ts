@@ -2,6 +2,7 @@
  * One GET request, bounded in time and size. It follows no redirect (credentials must not travel on), tries nothing
  * again, and never rejects: how a request fails is what doctor is asked for.
  */
+import { isTlsFailure } from '../../runtime/tlsContext.ts'
 import { type Address, below, withoutSecrets } from './address.ts'
 
 export type RequestFailure = 'refused' | 'timeout' | 'unknown host' | 'not HTTP' | 'TLS' | 'too large' | 'broken'
@@ -64,8 +65,6 @@ async function readBounded(response: Response, maxBytes: number): Promise<string
   return Buffer.concat(chunks).toString('utf8')
 }
 
-const tlsCode = /^(ERR_TLS|ERR_SSL|ERR_OSSL|CERT_|DEPTH_ZERO|SELF_SIGNED|UNABLE_TO_|HOSTNAME_MISMATCH|EPROTO)/
-
 function explain(error: unknown, timeoutMs: number): { failure: RequestFailure; detail: string } {
   const timedOut = { failure: 'timeout', detail: `no whole answer within ${timeoutMs / 1000} s` } as const
   if (error instanceof DOMException && error.name === 'TimeoutError') return timedOut
@@ -77,7 +76,7 @@ function explain(error: unknown, timeoutMs: number): { failure: RequestFailure; 
     return { failure: 'unknown host', detail: 'the host name is not known' }
   if (cause instanceof Error && cause.name === 'HTTPParserError')
     return { failure: 'not HTTP', detail: 'what answers there does not speak HTTP' }
-  if (tlsCode.test(code)) return { failure: 'TLS', detail: `TLS handshake failed (${code})` }
+  if (isTlsFailure(code)) return { failure: 'TLS', detail: `TLS handshake failed (${code})` }
   const message = cause instanceof Error ? cause.message : String(cause)
   return { failure: 'broken', detail: code === '' ? message : `${message} (${code})` }
 }

@@ -5,6 +5,7 @@
  * Source: RFC 6749 sections 2.3.1 (HTTP Basic), 4.4 (client credentials), 5 (answers); KIP-768.
  */
 import { type HttpRequest, httpClient, NoAnswerError } from '../httpExchange.ts'
+import { isTlsFailure } from '../tlsContext.ts'
 import { OAuthError } from './oauthError.ts'
 
 export interface OAuthLogin {
@@ -76,8 +77,7 @@ function unanswered(endpoint: string, error: NoAnswerError): OAuthError {
   const { kind, message, cause } = error
   const { code = '' } = (cause ?? {}) as NodeJS.ErrnoException
   if (kind === 'oversize') return new OAuthError('NO_TOKEN', `${endpoint}: ${message}: ${serverFix}`, error)
-  const isUntrusted = /CERT|SIGNATURE|ERR_TLS|ERR_SSL|EPROTO|HOSTNAME/.test(code)
-  return isUntrusted
+  return isTlsFailure(code)
     ? new OAuthError('NO_TOKEN', `${endpoint}: TLS handshake failed (${code}): ${authorityFix}`, error)
     : new OAuthError('NO_TOKEN', `${endpoint} does not answer (${message}): ${reachFix}`, error)
 }

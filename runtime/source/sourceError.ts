@@ -3,6 +3,7 @@
  * the broker or the setting and what to do; it never holds a record's content or a secret.
  */
 import { CredentialsError } from '../secrets.ts'
+import { isTlsFailure } from '../tlsContext.ts'
 import type { KafkajsError } from './kafkajsInternals.ts'
 import { OAuthError } from './oauthError.ts'
 
@@ -51,7 +52,6 @@ const groupFixes: Readonly<Record<string, string>> = {
   GROUP_MAX_SIZE_REACHED: "the group has as many members as the brokers' group.max.size allows: run fewer replicas",
 }
 
-const tlsCode = /^(ERR_TLS|ERR_SSL|ERR_OSSL|CERT_|DEPTH_ZERO|SELF_SIGNED|UNABLE_TO_|HOSTNAME_MISMATCH|EPROTO)/
 const unreachable =
   /^KafkaJS(Connection|RequestTimeout|BrokerNotFound|NoBroker|MetadataNotLoaded|TopicMetadata|Lock|Group)/
 
@@ -84,7 +84,7 @@ export function toSourceError(
       'AUTHENTICATION',
       `${at} refuses the SASL credentials (${error.message}): check mechanism, user and password`,
     )
-  if (tlsCode.test(String(code)))
+  if (isTlsFailure(String(code)))
     return as('AUTHENTICATION', `${at}: TLS handshake failed (${code}): check the CA and the client certificate`)
   if (type.endsWith('AUTHORIZATION_FAILED'))
     return as('AUTHORIZATION', `${at} denies access (${type}): grant READ on the topics and on the group`)
