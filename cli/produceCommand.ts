@@ -6,7 +6,7 @@ import { type Command, InvalidArgumentError } from 'commander'
 import { runtimeConfiguration } from '../runtime/contract/configuration.ts'
 import { CommandError, type Failure } from './errors.ts'
 import { type CommandIo, type OutputFormat, outputOption, required, wholeNumber } from './io.ts'
-import { loadManifest, type Manifest } from './manifest.ts'
+import { type FurtherCheck, loadManifest } from './manifest.ts'
 import type { ProduceReport } from './producePayloads.ts'
 import { ProduceError } from './produceRetry.ts'
 import { kafkaCredentials, secretsOption } from './secrets.ts'
@@ -53,8 +53,7 @@ export function register(program: Command, io: CommandIo): void {
 async function produce(flags: Flags, command: Command, io: CommandIo): Promise<void> {
   const file = required(flags.file, '-f FILE', command)
   const payloads = required(flags.payloads, '--payloads N', command)
-  const manifest = await loadManifest(file)
-  refuseUnsupported(manifest)
+  const manifest = await loadManifest(file, unsupportedByProduce)
   const { bootstrapServers, topics } = manifest.resource.spec.kafka
   const configuration = runtimeConfiguration(manifest.resource, manifest.folder)
   const line = flags.output === 'table' && process.stderr.isTTY ? progressLine(payloads, io) : null
@@ -88,13 +87,12 @@ async function produce(flags: Flags, command: Command, io: CommandIo): Promise<v
   }
 }
 
-/** Before anything is sent, rather than sending it in another way than the manifest says. */
-function refuseUnsupported({ file, resource }: Manifest): void {
-  if (resource.spec.format !== 'avro') return
-  const field = 'spec.format'
+/** Told before anything is sent, rather than sending it in another way than the manifest says. */
+const unsupportedByProduce: FurtherCheck = ({ spec }) => {
+  if (spec.format !== 'avro') return []
   const what = 'avro is not supported by produce yet'
   const fix = 'produce to a topic of the json format'
-  throw new CommandError(2, [{ code: 'NOT_SUPPORTED', what, where: `${file}: ${field}`, fix, file, field }])
+  return [{ code: 'NOT_SUPPORTED', path: ['spec', 'format'], field: 'spec.format', what, fix }]
 }
 
 const failureOf = ({ code, broker, message }: ProduceError): Failure => ({
